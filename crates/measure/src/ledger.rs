@@ -1,0 +1,99 @@
+use rumormill_protocol::{Cause, Sizes};
+
+/// Bytes of UDP and IPv4 headers around each UDP payload.
+pub const UDP_IPV4_HEADER_BYTES: u64 = 28;
+
+const CAUSES: usize = Cause::ALL.len();
+
+/// What one node **sent**, each byte counted once, at its sender. Counts only grow: a phase is the difference of
+/// two copies.
+///
+/// Layers, from the inside: payload → compressed → quic → wire.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Messages by cause, in the order of [`Cause::ALL`].
+    pub messages: [u64; CAUSES],
+    /// Encoded bytes by cause, before compression.
+    pub payload: [u64; CAUSES],
+    /// Bytes by cause as handed to the transport: after compression.
+    pub compressed: [u64; CAUSES],
+    /// UDP payload bytes of all packets.
+    pub quic_bytes: u64,
+    /// Packets.
+    pub packets: u64,
+    /// Of `quic_bytes`: packets sent while a handshake was under way, padding included.
+    pub handshake_bytes: u64,
+    /// Of `quic_bytes`: packets that carried acknowledgements and nothing else of use.
+    pub ack_bytes: u64,
+    /// Of `quic_bytes`: packets that closed a connection.
+    pub close_bytes: u64,
+    /// Connections dialled.
+    pub dials: u64,
+    /// Packets received.
+    pub packets_received: u64,
+    /// UDP payload bytes received.
+    pub quic_bytes_received: u64,
+    /// Packets the operating system would not take; they are lost and not in `packets`.
+    pub send_refused: u64,
+    /// Packets received that belong to no connection and open none.
+    pub garbage_packets: u64,
+    /// Messages received that could not be decoded.
+    pub garbage_messages: u64,
+    /// Connections closed because the peer did not keep up with its stream.
+    pub overflows: u64,
+    /// Handshakes that ended in an error, dialled or accepted.
+    pub handshakes_failed: u64,
+}
+
+impl Ledger {
+    /// Counts a message.
+    pub fn message(&mut self, cause: Cause, sizes: Sizes) {
+        let at = cause.index();
+        self.messages[at] += 1;
+        self.payload[at] += sizes.payload as u64;
+        self.compressed[at] += sizes.compressed as u64;
+    }
+
+    /// Bytes on the wire: UDP payloads and their headers.
+    pub const fn wire_bytes(&self) -> u64 {
+        self.quic_bytes + self.packets * UDP_IPV4_HEADER_BYTES
+    }
+
+    /// What was counted since `earlier`, a copy of this ledger.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut gone = self.clone();
+        gone.combine(earlier, |now, then| now.saturating_sub(then));
+        gone
+    }
+
+    /// Adds another ledger's counts to these.
+    pub fn add(&mut self, other: &Self) {
+        self.combine(other, |one, two| one + two);
+    }
+
+    fn combine(&mut self, other: &Self, join: impl Fn(u64, u64) -> u64) {
+        for cause in 0..CAUSES {
+            self.messages[cause] = join(self.messages[cause], other.messages[cause]);
+            self.payload[cause] = join(self.payload[cause], other.payload[cause]);
+            self.compressed[cause] = join(self.compressed[cause], other.compressed[cause]);
+        }
+        for (mine, theirs) in [
+            (&mut self.quic_bytes, other.quic_bytes),
+            (&mut self.packets, other.packets),
+            (&mut self.handshake_bytes, other.handshake_bytes),
+            (&mut self.ack_bytes, other.ack_bytes),
+            (&mut self.close_bytes, other.close_bytes),
+            (&mut self.dials, other.dials),
+            (&mut self.packets_received, other.packets_received),
+            (&mut self.quic_bytes_received, other.quic_bytes_received),
+            (&mut self.send_refused, other.send_refused),
+            (&mut self.garbage_packets, other.garbage_packets),
+            (&mut self.garbage_messages, other.garbage_messages),
+            (&mut self.overflows, other.overflows),
+            (&mut self.handshakes_failed, other.handshakes_failed),
+        ] {
+            *mine = join(*mine, theirs);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+use crate::NodeId;
+
+/// How one node sees a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Status {
+    /// Not known at all.
+    Unknown,
+    /// Taken for alive.
+    Alive,
+    /// Suspected of having failed.
+    Suspect,
+    /// Taken for dead.
+    Dead,
+    /// Known to have left of its own accord.
+    Left,
+}
+
+/// What a node believes, read only: the recorder's final truth, against which events are checked.
+pub trait View {
+    /// How this node sees a member; itself it sees alive.
+    fn status(&self, member: NodeId) -> Status;
+
+    /// How many members it takes for alive, itself included.
+    fn alive(&self) -> usize;
+
+    /// The version up to which this node has the writes of `writer`; 0 when it has none.
+    fn version(&self, writer: NodeId) -> u64;
+}

@@ -1,0 +1,1 @@
+//! A cluster of real QUIC nodes in this process: sockets, identities, shards.
