@@ -13,7 +13,9 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: Hdr::new_with_bounds(1, MAX_US, 3).expect("constant bounds that hdrhistogram accepts") }
+        Self {
+            counts: Hdr::new_with_bounds(1, MAX_US, 3).expect("constant bounds that hdrhistogram accepts"),
+        }
     }
 }
 

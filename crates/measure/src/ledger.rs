@@ -63,7 +63,7 @@ impl Ledger {
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let mut gone = self.clone();
-        gone.combine(earlier, |now, then| now.saturating_sub(then));
+        gone.combine(earlier, u64::saturating_sub);
         gone
     }
 
@@ -95,5 +95,55 @@ impl Ledger {
         ] {
             *mine = join(*mine, theirs);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(scale: u64) -> Ledger {
+        let mut ledger = Ledger {
+            quic_bytes: 1_000 * scale,
+            packets: 10 * scale,
+            handshake_bytes: 11 * scale,
+            ack_bytes: 12 * scale,
+            close_bytes: 13 * scale,
+            dials: 14 * scale,
+            packets_received: 15 * scale,
+            quic_bytes_received: 16 * scale,
+            send_refused: 17 * scale,
+            garbage_packets: 18 * scale,
+            garbage_messages: 19 * scale,
+            overflows: 20 * scale,
+            handshakes_failed: 21 * scale,
+            ..Ledger::default()
+        };
+        for cause in Cause::ALL {
+            for _ in 0..scale {
+                let payload = 100 + cause.index();
+                ledger.message(cause, Sizes { payload, compressed: payload / 2 });
+            }
+        }
+        ledger
+    }
+
+    #[test]
+    fn every_packet_adds_28_bytes_to_the_wire() {
+        assert_eq!(ledger(1).wire_bytes(), 1_000 + 28 * 10);
+        assert_eq!(Ledger { packets: 3, ..Ledger::default() }.wire_bytes(), 84);
+    }
+
+    #[test]
+    fn a_phase_is_the_difference_of_two_copies() {
+        assert_eq!(ledger(7).since(&ledger(3)), ledger(4));
+        assert_eq!(ledger(7).since(&ledger(7)), Ledger::default());
+    }
+
+    #[test]
+    fn adding_undoes_the_difference() {
+        let mut sum = ledger(3);
+        sum.add(&ledger(4));
+        assert_eq!(sum, ledger(7));
     }
 }

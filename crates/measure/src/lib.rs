@@ -1,7 +1,39 @@
 //! Histograms, byte ledger, statistics, verdicts and the result schema: pure.
+//!
+//! Read [`RunResult`] first: it is the file that every run leaves behind. [`judge`] says whether it can be trusted.
 
+mod bandwidth;
+mod convergence;
+mod detection;
+mod environment;
 mod histogram;
+mod judge;
 mod ledger;
+mod load;
+mod reason;
+mod result;
+mod spread;
+mod summary;
+mod transport;
+pub mod units;
+mod verdict;
+mod warning;
 
+pub use bandwidth::{Bandwidth, Layers};
+pub use convergence::Convergence;
+pub use detection::Detection;
+pub use environment::Environment;
 pub use histogram::Histogram;
+pub use judge::{
+    BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, Conditions, DRIFT_WARNING_SHARE, DROPS_SATURATED_SHARE,
+    FEW_FAILURES, FOREIGN_WARNING_SHARE, LAG_SATURATED_US, LAG_WARNING_US, RealTime, judge,
+};
 pub use ledger::{Ledger, UDP_IPV4_HEADER_BYTES};
+pub use load::LoadReport;
+pub use reason::Reason;
+pub use result::{METHOD_VERSION, RunResult, SCHEMA_VERSION, Variant, World};
+pub use spread::Spread;
+pub use summary::Summary;
+pub use transport::Transport;
+pub use verdict::{Status, Verdict};
+pub use warning::Warning;

@@ -1,1 +1,12 @@
-//! What people look at: the comparison table on the terminal.
+//! What people look at: the comparison table on the terminal. Pure: texts come out, nothing is written.
+
+mod bars;
+mod comparison;
+mod notes;
+mod ratio;
+mod rows;
+mod table;
+mod terms;
+mod text;
+
+pub use comparison::comparison;

@@ -1,0 +1,158 @@
+use toml::{Table, Value};
+
+use super::{Scenario, ScenarioError, key::Key, preset, rules};
+
+/// A scenario in the making: layers over the defaults, each checked key by key as it is laid on, so that an error
+/// belongs to the layer that caused it.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    table: Table,
+}
+
+impl Default for Draft {
+    /// The defaults: nothing is written and nothing breaks.
+    fn default() -> Self {
+        let mut draft = Self { table: Table::new() };
+        draft.overlay(preset::DEFAULTS).expect("the defaults are within their bounds");
+        draft
+    }
+}
+
+impl Draft {
+    /// A preset, to be changed further or not.
+    ///
+    /// # Errors
+    /// When there is no such preset.
+    pub fn preset(name: &str) -> Result<Self, ScenarioError> {
+        let mut draft = Self::default();
+        draft.overlay(preset::overlay(name)?)?;
+        Ok(draft)
+    }
+
+    /// Lays a scenario file over what is there: its keys replace, the others stay. Faults are one list, replaced
+    /// as a whole.
+    ///
+    /// # Errors
+    /// When the text is not TOML, or a key is unknown or its value not what the key takes.
+    pub fn overlay(&mut self, text: &str) -> Result<(), ScenarioError> {
+        let layer: Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
+        merge("", &mut self.table, layer)
+    }
+
+    /// Lays one setting over what is there: `node.fanout=4`. The value is TOML; what is not TOML is a text, so
+    /// that `node.protocol_period=500ms` needs no quotes.
+    ///
+    /// # Errors
+    /// When it is no setting, or the key is unknown or its value not what the key takes.
+    pub fn set(&mut self, setting: &str) -> Result<(), ScenarioError> {
+        let not_a_setting = || ScenarioError::NotASetting(setting.escape_debug().to_string());
+        let (path, text) = setting.split_once('=').ok_or_else(not_a_setting)?;
+        let (path, text) = (path.trim(), text.trim());
+        if path.split('.').any(str::is_empty) {
+            return Err(not_a_setting());
+        }
+        let value = text.parse().unwrap_or_else(|_| Value::String(text.to_owned()));
+        let layer = path
+            .rsplit('.')
+            .fold(value, |inner, key| Value::Table(Table::from_iter([(key.to_owned(), inner)])));
+        match layer {
+            Value::Table(layer) => merge("", &mut self.table, layer),
+            _ => Err(not_a_setting()),
+        }
+    }
+
+    /// The scenario, if all of it goes together.
+    ///
+    /// # Errors
+    /// When two settings contradict each other.
+    pub fn finish(self) -> Result<Scenario, ScenarioError> {
+        let scenario: Scenario = self.table.try_into().expect("each key was checked when it was laid on");
+        rules::check(&scenario)?;
+        Ok(scenario)
+    }
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> ScenarioError {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = 1 + before.matches('\n').count();
+    ScenarioError::Syntax { line, problem: error.message().replace('\n', ", ") }
+}
+
+fn merge(prefix: &str, base: &mut Table, layer: Table) -> Result<(), ScenarioError> {
+    for (name, value) in layer {
+        let path = join(prefix, &name);
+        let value = if let Some(key) = Key::find(&path) {
+            accept(key, path, value)?
+        } else if path == "fault" {
+            faults(value)?
+        } else if Key::of_table(&path).next().is_some() {
+            let Value::Table(layer) = value else {
+                return Err(unfit(path, &value, "a table"));
+            };
+            let inner = base.entry(name).or_insert_with(|| Value::Table(Table::new()));
+            merge(&path, inner.as_table_mut().expect("only a table is laid where a table belongs"), layer)?;
+            continue;
+        } else {
+            return Err(unknown(path, &value));
+        };
+        base.insert(name, value);
+    }
+    Ok(())
+}
+
+fn faults(value: Value) -> Result<Value, ScenarioError> {
+    const WANTED: &str = "a list of tables such as [{at = \"5s\", kind = \"crash\", nodes = 1}]";
+    let Value::Array(list) = value else {
+        return Err(unfit("fault".to_owned(), &value, WANTED));
+    };
+    let fault = |value| match value {
+        Value::Table(layer) => fault(layer).map(Value::Table),
+        other => Err(unfit("fault".to_owned(), &other, WANTED)),
+    };
+    list.into_iter().map(fault).collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn fault(layer: Table) -> Result<Table, ScenarioError> {
+    let mut fault = Table::new();
+    merge("fault", &mut fault, layer)?;
+    match Key::of_table("fault").find(|key| !fault.contains_key(&key.path["fault.".len()..])) {
+        Some(key) => Err(ScenarioError::Missing { key: key.path, wanted: key.wanted.to_string() }),
+        None => Ok(fault),
+    }
+}
+
+/// A name that is not bare stays quoted, so that `"node.fanout"` is not taken for a path.
+fn join(prefix: &str, name: &str) -> String {
+    let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let name = if bare && !name.is_empty() { name.to_owned() } else { format!("{name:?}") };
+    if prefix.is_empty() { name } else { format!("{prefix}.{name}") }
+}
+
+fn accept(key: &Key, path: String, value: Value) -> Result<Value, ScenarioError> {
+    key.wanted.accept(value).map_err(|value| unfit(path, &value, &key.wanted.to_string()))
+}
+
+fn unfit(key: String, value: &Value, wanted: &str) -> ScenarioError {
+    const SHOWN_CHARS: usize = 60;
+    let text = match value {
+        Value::String(text) => format!("{text:?}"),
+        other => other.to_string().replace('\n', " "),
+    };
+    let found = match text.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    };
+    ScenarioError::Unfit { key, found, wanted: wanted.to_owned() }
+}
+
+/// Names the innermost key of an unknown path, as far as there is only one.
+fn unknown(path: String, value: &Value) -> ScenarioError {
+    match value.as_table().map(|table| (table.len(), table.iter().next())) {
+        Some((1, Some((name, inner)))) => unknown(join(&path, name), inner),
+        _ => ScenarioError::UnknownKey { nearest: Key::nearest(&path), key: path },
+    }
+}
+
+#[cfg(test)]
+#[path = "draft_tests.rs"]
+mod tests;

@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    PRESETS,
+    scenario::{Victims, key::KEYS},
+};
+
+fn refusal(layers: impl IntoIterator<Item = &'static str>) -> String {
+    let mut draft = Draft::default();
+    for setting in layers {
+        if let Err(error) = draft.set(setting) {
+            return error.to_string();
+        }
+    }
+    draft.finish().expect_err("a refusal").to_string()
+}
+
+#[test]
+fn every_preset_reads_back_as_itself() {
+    for name in PRESETS {
+        let scenario = Draft::preset(name).and_then(Draft::finish).expect("a preset is valid");
+        assert_eq!(scenario.name, name);
+        let mut again = Draft::default();
+        again.overlay(&scenario.to_toml()).expect("what is printed can be read");
+        assert_eq!(again.finish(), Ok(scenario));
+    }
+}
+
+#[test]
+fn the_table_of_keys_is_what_a_scenario_prints() {
+    let scenario = Draft::preset("crash").and_then(Draft::finish).expect("a preset is valid");
+    let printed: Table = toml::from_str(&scenario.to_toml()).expect("TOML");
+    let mut paths = Vec::new();
+    for (name, value) in &printed {
+        let inner = match value {
+            Value::Table(table) => table,
+            Value::Array(list) => list[0].as_table().expect("faults are tables"),
+            _ => {
+                paths.push(name.clone());
+                continue;
+            }
+        };
+        paths.extend(inner.keys().map(|key| format!("{name}.{key}")));
+    }
+    paths.sort();
+    let mut known: Vec<_> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+    known.sort();
+    assert_eq!(paths, known);
+}
+
+#[test]
+fn later_layers_win_and_leave_other_keys_alone() {
+    let mut draft = Draft::preset("writes").expect("a preset");
+    draft
+        .overlay("[node]\nfanout = 5\nprotocol_period = \"2s\"\n[workload]\nwrites_per_second = 3")
+        .expect("valid");
+    draft.set("node.protocol_period = 1500ms").expect("valid");
+    draft.set("node={partners=4}").expect("valid");
+    draft.set("fault=[{at=\"1s\",kind=\"crash\",nodes=\"2.5%\"}]").expect("valid");
+    let scenario = draft.finish().expect("valid");
+    assert_eq!(scenario.node.fanout, 5);
+    assert_eq!(scenario.node.partners, 4);
+    assert_eq!(scenario.node.protocol_period, Duration::from_millis(1500));
+    assert_eq!(scenario.workload.writes_per_second, 3.0);
+    assert_eq!(scenario.workload.write_bytes, 1024);
+    assert_eq!(scenario.faults[0].nodes, Victims::Percent(2.5));
+}
+
+#[test]
+fn an_unknown_key_is_named_with_the_nearest() {
+    for (setting, key, nearest) in [
+        ("node.fanuot=4", "node.fanuot", "node.fanout"),
+        ("fanout=4", "fanout", "node.fanout"),
+        ("cluster.protocol_period=1s", "cluster.protocol_period", "node.protocol_period"),
+        ("workload.write_per_second=1", "workload.write_per_second", "workload.writes_per_second"),
+        ("fault=[{at=\"1s\",kynd=\"crash\",nodes=1}]", "fault.kynd", "fault.kind"),
+        ("nodes=4", "nodes", "cluster.nodes"),
+    ] {
+        assert_eq!(refusal([setting]), format!("unknown key `{key}`, the nearest is `{nearest}`"));
+    }
+    let mut draft = Draft::default();
+    let error = draft.overlay("[network]\nloss = 0.1\nlatency = \"1ms\"").expect_err("no such table");
+    assert!(error.to_string().starts_with("unknown key `network`,"), "{error}");
+    let error = draft.overlay("\"node.fanout\" = 3").expect_err("a quoted path is one key");
+    assert!(
+        error.to_string().starts_with("unknown key `\"node.fanout\"`, the nearest is `node.fanout`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_value_that_does_not_fit_is_named_with_what_is_wanted() {
+    for (setting, sentence) in [
+        ("cluster.nodes=1", "cluster.nodes is 1, but must be a whole number from 2 to 1,000,000"),
+        ("cluster.nodes=-3", "cluster.nodes is -3, but must be a whole number from 2 to 1,000,000"),
+        ("cluster.nodes=many", "cluster.nodes is \"many\", but must be a whole number from 2 to 1,000,000"),
+        ("cluster.nodes=10.0", "cluster.nodes is 10.0, but must be a whole number from 2 to 1,000,000"),
+        (
+            "cluster.value_bytes=65537",
+            "cluster.value_bytes is 65537, but must be a whole number from 1 to 65,536",
+        ),
+        (
+            "cluster.keys_per_node=1025",
+            "cluster.keys_per_node is 1025, but must be a whole number from 0 to 1,024",
+        ),
+        (
+            "workload.writes_per_second=nan",
+            "workload.writes_per_second is nan, but must be a number from 0 to 100000",
+        ),
+        (
+            "workload.writes_per_second=inf",
+            "workload.writes_per_second is inf, but must be a number from 0 to 100000",
+        ),
+        (
+            "workload.writes_per_second=-1",
+            "workload.writes_per_second is -1.0, but must be a number from 0 to 100000",
+        ),
+        ("phases.measure=30", "phases.measure is 30, but must be a duration from \"1ms\" to \"1day\""),
+        ("phases.measure=0s", "phases.measure is \"0s\", but must be a duration from \"1ms\" to \"1day\""),
+        ("phases.warm_up=-1s", "phases.warm_up is \"-1s\", but must be a duration from \"0s\" to \"1day\""),
+        (
+            "node.protocol_period=2days",
+            "node.protocol_period is \"2days\", but must be a duration from \"1ms\" to \"1day\"",
+        ),
+        ("node.preset=wan", "node.preset is \"wan\", but must be \"lan\", the only one in this version"),
+        ("node.state=digest", "node.state is \"digest\", but must be \"delta\" or \"full\""),
+        ("node=7", "node is 7, but must be a table"),
+        ("seed=-1", "seed is -1, but must be a whole number from 0 to 9,223,372,036,854,775,807"),
+    ] {
+        assert_eq!(refusal([setting]), sentence);
+    }
+    for (setting, key, wanted) in [
+        ("name=a/b", "name", "letters, digits"),
+        ("name=..", "name", "letters, digits"),
+        ("fault.at=1s", "fault", "a list of tables"),
+        ("fault=[1]", "fault", "a list of tables"),
+        ("fault=[{at=\"1s\",kind=\"pause\",nodes=1}]", "fault.kind", "\"crash\", the only one"),
+        ("fault=[{at=\"1s\",kind=\"crash\",nodes=\"101%\"}]", "fault.nodes", "a percentage"),
+    ] {
+        let sentence = refusal([setting]);
+        assert!(sentence.starts_with(&format!("{key} is ")) && sentence.contains(wanted), "{sentence}");
+    }
+    assert_eq!(
+        refusal(["fault=[{kind=\"crash\",nodes=1}]"]),
+        "fault.at is missing, it must be a duration from \"0s\" to \"1day\""
+    );
+}
+
+#[test]
+fn settings_that_contradict_each_other_are_refused() {
+    for (settings, start) in [
+        (&["node.probe_timeout=1s"][..], "node.probe_timeout is 1s, not below node.protocol_period of 1s: "),
+        (&["node.partners=7"], "node.partners is 7, an odd number: "),
+        (&["cluster.boot=join", "cluster.nodes=2"], "cluster.seeds is 3, more than the 2 nodes there are: "),
+        (
+            &["cluster.keys_per_node=0", "workload.writes_per_second=1"],
+            "workload.writes_per_second is 1, but ",
+        ),
+        (&["cluster.nodes=100000", "cluster.value_bytes=4096"], "cluster.keys_per_node is 8, which makes "),
+        (
+            &["workload.writes_per_second=100000"],
+            "workload.writes_per_second is 100000, which makes 3000000 writes",
+        ),
+        (
+            &["fault=[{at=\"30s\",kind=\"crash\",nodes=1}]"],
+            "fault.at is 30s, but the measured phase lasts 30s: ",
+        ),
+        (
+            &["fault=[{at=\"1s\",kind=\"crash\",nodes=[100]}]"],
+            "fault.nodes names node 100, which is not there: ",
+        ),
+        (&["fault=[{at=\"1s\",kind=\"crash\",nodes=[4,4]}]"], "fault.nodes names node 4 twice: "),
+        (
+            &["fault=[{at=\"1s\",kind=\"crash\",nodes=\"100%\"}]"],
+            "fault.nodes makes 100 of 100 nodes crash in all: ",
+        ),
+    ] {
+        let sentence = refusal(settings.iter().copied());
+        assert!(sentence.starts_with(start), "{sentence}");
+    }
+}
+
+#[test]
+fn what_is_no_toml_or_no_setting_is_refused_with_its_place() {
+    let error = Draft::default().overlay("seed = 1\nname = \n").expect_err("a value is missing");
+    assert!(error.to_string().starts_with("line 2: "), "{error}");
+    for setting in ["node.fanout", "=3", "node.=3", ".=", ""] {
+        assert!(matches!(Draft::default().set(setting), Err(ScenarioError::NotASetting(_))), "{setting}");
+    }
+    assert!(Draft::preset("idel").expect_err("a typo").to_string().contains("the nearest is `idle`"));
+}

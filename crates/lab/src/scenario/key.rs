@@ -1,0 +1,159 @@
+use std::{fmt, time::Duration};
+
+use rumormill_measure::units;
+use rumormill_protocol::MAX_VALUE_BYTES;
+use toml::Value;
+
+use super::Victims;
+
+/// A key of a scenario and what it takes.
+pub(super) struct Key {
+    /// The whole dotted path. Keys of a fault begin with `fault.`, whichever fault of the list it is.
+    pub(super) path: &'static str,
+    pub(super) wanted: Wanted,
+}
+
+/// What a key takes; its `Display` completes "must be ...".
+pub(super) enum Wanted {
+    Name,
+    /// Bounds are not negative.
+    Whole {
+        least: i64,
+        most: i64,
+    },
+    Number {
+        least: f64,
+        most: f64,
+    },
+    Duration {
+        least: Duration,
+    },
+    OneOf(&'static [&'static str]),
+    Victims,
+}
+
+/// The longest duration that a scenario can name.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest name: it becomes part of a directory's.
+const NAME_BYTES_MAX: usize = 64;
+
+const TICK: Wanted = Wanted::Duration { least: Duration::from_millis(1) };
+const PAUSE: Wanted = Wanted::Duration { least: Duration::ZERO };
+
+/// Every key there is.
+pub(super) static KEYS: &[Key] = &[
+    Key::new("name", Wanted::Name),
+    Key::new("seed", Wanted::whole(0, i64::MAX)),
+    Key::new("cluster.nodes", Wanted::whole(2, 1_000_000)),
+    Key::new("cluster.boot", Wanted::OneOf(&["warm", "join"])),
+    Key::new("cluster.seeds", Wanted::whole(1, 64)),
+    Key::new("cluster.keys_per_node", Wanted::whole(0, 1024)),
+    Key::new("cluster.value_bytes", Wanted::whole(1, MAX_VALUE_BYTES as i64)),
+    Key::new("node.preset", Wanted::OneOf(&["lan"])),
+    Key::new("node.state", Wanted::OneOf(&["delta", "full"])),
+    Key::new("node.protocol_period", TICK),
+    Key::new("node.probe_timeout", TICK),
+    Key::new("node.indirect_probes", Wanted::whole(0, 32)),
+    Key::new("node.suspicion_mult", Wanted::Number { least: 1.0, most: 100.0 }),
+    Key::new("node.gossip_interval", TICK),
+    Key::new("node.fanout", Wanted::whole(1, 64)),
+    Key::new("node.partners", Wanted::whole(2, 64)),
+    Key::new("node.rotate_every", TICK),
+    Key::new("node.full_interval", TICK),
+    Key::new("node.compression", Wanted::OneOf(&["zstd", "none"])),
+    Key::new("node.retransmit_mult", Wanted::whole(1, 100)),
+    Key::new("workload.writes_per_second", Wanted::Number { least: 0.0, most: 100_000.0 }),
+    Key::new("workload.write_bytes", Wanted::whole(1, MAX_VALUE_BYTES as i64)),
+    Key::new("phases.warm_up", PAUSE),
+    Key::new("phases.measure", TICK),
+    Key::new("phases.cool_down", PAUSE),
+    Key::new("fault.at", PAUSE),
+    Key::new("fault.kind", Wanted::OneOf(&["crash"])),
+    Key::new("fault.nodes", Wanted::Victims),
+];
+
+impl Key {
+    const fn new(path: &'static str, wanted: Wanted) -> Self {
+        Self { path, wanted }
+    }
+
+    /// The key of this dotted path.
+    pub(super) fn find(path: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.path == path)
+    }
+
+    /// All keys of one table.
+    pub(super) fn of_table(path: &str) -> impl Iterator<Item = &'static Self> {
+        KEYS.iter().filter(move |key| key.path.rsplit_once('.').is_some_and(|(table, _)| table == path))
+    }
+
+    /// The key that someone who wrote `path` most likely meant. A right name in a wrong table is nearly right.
+    pub(super) fn nearest(path: &str) -> &'static str {
+        let distance = |key: &Key| {
+            let whole = strsim::osa_distance(path, key.path);
+            whole.min(1 + strsim::osa_distance(last(path), last(key.path)))
+        };
+        KEYS.iter().min_by_key(|key| distance(key)).expect("there are keys").path
+    }
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+impl Wanted {
+    const fn whole(least: i64, most: i64) -> Self {
+        Self::Whole { least, most }
+    }
+
+    /// The value as the scenario keeps it, if it is one that is wanted.
+    pub(super) fn accept(&self, value: Value) -> Result<Value, Value> {
+        let fits = match (self, &value) {
+            (Self::Name, Value::String(name)) => is_name(name),
+            (Self::Whole { least, most }, Value::Integer(number)) => (least..=most).contains(&number),
+            (Self::Number { .. }, Value::Integer(number)) => {
+                return self.accept(Value::Float(*number as f64));
+            }
+            (Self::Number { least, most }, Value::Float(number)) => (least..=most).contains(&number),
+            (Self::Duration { least }, Value::String(text)) => {
+                humantime::parse_duration(text).is_ok_and(|duration| (*least..=LONGEST).contains(&duration))
+            }
+            (Self::OneOf(names), Value::String(text)) => names.contains(&text.as_str()),
+            (Self::Victims, value) => Victims::try_from(value.clone()).is_ok(),
+            _ => false,
+        };
+        if fits { Ok(value) } else { Err(value) }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.len() <= NAME_BYTES_MAX
+        && bytes.iter().all(inner)
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => write!(
+                f,
+                "1 to {NAME_BYTES_MAX} letters, digits, dots, hyphens and underscores, a letter or digit first"
+            ),
+            Self::Whole { least, most } => {
+                let [least, most] = [*least, *most].map(|bound| units::count(bound.unsigned_abs()));
+                write!(f, "a whole number from {least} to {most}")
+            }
+            Self::Number { least, most } => write!(f, "a number from {least} to {most}"),
+            Self::Duration { least } => {
+                let (least, most) = (humantime::format_duration(*least), humantime::format_duration(LONGEST));
+                write!(f, "a duration from \"{least}\" to \"{most}\"")
+            }
+            Self::OneOf([only]) => write!(f, "\"{only}\", the only one in this version"),
+            Self::OneOf(names) => write!(f, "\"{}\"", names.join("\" or \"")),
+            Self::Victims => f.write_str(Victims::WANTED),
+        }
+    }
+}

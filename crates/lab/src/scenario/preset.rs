@@ -1,0 +1,84 @@
+use super::ScenarioError;
+
+/// The names of the presets.
+pub const PRESETS: [&str; 4] = ["idle", "writes", "crash", "compare"];
+
+/// What every scenario starts from; sized for a machine with 2 cores.
+pub(super) const DEFAULTS: &str = r#"
+name = "custom"
+seed = 1
+[cluster]
+nodes = 100
+boot = "warm"
+seeds = 3
+keys_per_node = 8
+value_bytes = 128
+[node]
+preset = "lan"
+state = "delta"
+protocol_period = "1s"
+probe_timeout = "500ms"
+indirect_probes = 3
+suspicion_mult = 4.0
+gossip_interval = "200ms"
+fanout = 3
+partners = 8
+rotate_every = "180s"
+full_interval = "1s"
+compression = "zstd"
+retransmit_mult = 4
+[workload]
+writes_per_second = 0.0
+write_bytes = 128
+[phases]
+warm_up = "5s"
+measure = "30s"
+cool_down = "30s"
+"#;
+
+/// What a preset changes in [`DEFAULTS`].
+pub(super) fn overlay(name: &str) -> Result<&'static str, ScenarioError> {
+    match name {
+        "idle" => Ok(IDLE),
+        "writes" => Ok(WRITES),
+        "crash" => Ok(CRASH),
+        "compare" => Ok(COMPARE),
+        _ => {
+            let nearest = PRESETS.into_iter().min_by_key(|preset| strsim::osa_distance(name, preset));
+            let nearest = nearest.expect("there are presets");
+            Err(ScenarioError::UnknownPreset { name: name.escape_debug().to_string(), nearest })
+        }
+    }
+}
+
+/// The presets' names as a list for people.
+pub(super) fn names() -> String {
+    PRESETS.join(", ")
+}
+
+const IDLE: &str = r#"name = "idle""#;
+
+const WRITES: &str = r#"
+name = "writes"
+[workload]
+writes_per_second = 10.0
+write_bytes = 1024
+"#;
+
+const CRASH: &str = r#"
+name = "crash"
+[[fault]]
+at = "5s"
+kind = "crash"
+nodes = "1%"
+"#;
+
+const COMPARE: &str = r#"
+name = "compare"
+[workload]
+writes_per_second = 1.0
+[[fault]]
+at = "2s"
+kind = "crash"
+nodes = 1
+"#;

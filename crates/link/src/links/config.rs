@@ -1,0 +1,50 @@
+use std::time::Duration;
+
+/// The bounds and times of the connection policy.
+#[derive(Clone, Debug)]
+pub struct LinkConfig {
+    /// Handshakes dialled at once.
+    pub dials_at_once: usize,
+    /// After which a dial is given up.
+    pub dial_timeout: Duration,
+    /// Before the first dial again of a peer that the protocol wants; doubles with each failure.
+    pub back_off_min: Duration,
+    /// The longest such wait. A connection that stood this long starts the count anew.
+    pub back_off_max: Duration,
+    /// Connections kept that the protocol did not ask to hold; the least recently used give way.
+    pub unpinned: usize,
+    /// After which such a connection is closed when no message passed. Longer than the pauses of a protocol in
+    /// which only one end asks to hold a connection, or the other end closes it.
+    pub linger: Duration,
+    /// Messages that wait for one connection; the oldest give way.
+    pub waiting_messages: usize,
+    /// Their bytes; a single message may be longer.
+    pub waiting_bytes: usize,
+    /// Peers that are dialled, waited for or connected at once; beyond them dials fail and messages are dropped.
+    pub peers: usize,
+}
+
+impl Default for LinkConfig {
+    fn default() -> Self {
+        Self {
+            dials_at_once: 4,
+            dial_timeout: Duration::from_secs(3),
+            back_off_min: Duration::from_secs(1),
+            back_off_max: Duration::from_secs(32),
+            unpinned: 32,
+            linger: Duration::from_secs(20),
+            waiting_messages: 16,
+            waiting_bytes: 256 * 1024,
+            peers: 4_096,
+        }
+    }
+}
+
+impl LinkConfig {
+    /// The wait after this many failures before.
+    pub(super) fn back_off(&self, failures: u32) -> Duration {
+        self.back_off_min
+            .saturating_mul(1u32.checked_shl(failures).unwrap_or(u32::MAX))
+            .min(self.back_off_max)
+    }
+}

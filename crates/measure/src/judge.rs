@@ -1,0 +1,268 @@
+use crate::{LoadReport, Reason, Verdict, Warning};
+
+/// Lag of the scheduler (p99) above which a real cluster is saturated.
+pub const LAG_SATURATED_US: u64 = 100_000;
+/// Lag of the scheduler (p99) above which a real cluster gets a warning.
+pub const LAG_WARNING_US: u64 = 25_000;
+/// Busy share of the machine above which a real cluster is saturated.
+pub const BUSY_SATURATED_SHARE: f64 = 0.90;
+/// Busy share of the machine above which a real cluster gets a warning: overload, once begun, feeds itself.
+pub const BUSY_WARNING_SHARE: f64 = 0.65;
+/// Share of the machine taken by others above which there is a warning.
+pub const FOREIGN_WARNING_SHARE: f64 = 0.10;
+/// Share of packets dropped by the kernel above which a real cluster is saturated; any drop is a warning.
+pub const DROPS_SATURATED_SHARE: f64 = 0.001;
+/// Failures below which percentiles of detection get a warning.
+pub const FEW_FAILURES: u64 = 20;
+/// Relative change between the halves of the measured phase above which there is a warning.
+pub const DRIFT_WARNING_SHARE: f64 = 0.25;
+
+/// What a verdict rests on: what was seen of one variant in its measured phase.
+#[derive(Clone, Debug)]
+pub struct Conditions {
+    /// How long the phase was, on the world's clock.
+    pub measured_seconds: f64,
+    /// Packets that the cluster sent in it.
+    pub packets: u64,
+    /// Nodes asked for.
+    pub nodes: u64,
+    /// Nodes that were up when the phase began.
+    pub booted: u64,
+    /// Nodes that ended although no fault had ended them.
+    pub lost: u64,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+    /// Whether the scenario asks for writes.
+    pub writes_asked: bool,
+    /// Writes made in the phase.
+    pub writes: u64,
+    /// Nodes that failed in the phase.
+    pub failures: u64,
+    /// Packets that the operating system would not take.
+    pub send_refused: u64,
+    /// Connections closed because the peer did not keep up.
+    pub overflows: u64,
+    /// Wire bytes of the phase's second half over those of its first, less 1; nothing where it was not taken.
+    pub drift: Option<f64>,
+    /// What only a cluster in real time can suffer from; nothing in virtual time, which waits for slow machines.
+    pub real_time: Option<RealTime>,
+}
+
+/// How a machine carried a cluster that runs in real time.
+#[derive(Clone, Debug)]
+pub struct RealTime {
+    /// The 99th percentile of how late nodes were woken.
+    pub lag_p99_us: u64,
+    /// Packets that the kernel dropped for want of socket buffer.
+    pub kernel_drops: u64,
+    /// The load of the machine.
+    pub load: LoadReport,
+}
+
+/// Says whether figures taken under these conditions can be trusted. What is a reason is not a warning again.
+pub fn judge(conditions: &Conditions) -> Verdict {
+    let mut findings = Findings::default();
+    findings.completeness(conditions);
+    if let Some(real_time) = &conditions.real_time {
+        findings.machine(real_time, conditions.packets);
+    }
+    findings.quality(conditions);
+    Verdict::new(&findings.reasons, &findings.warnings)
+}
+
+#[derive(Default)]
+struct Findings {
+    reasons: Vec<Reason>,
+    warnings: Vec<Warning>,
+}
+
+impl Findings {
+    fn completeness(&mut self, seen: &Conditions) {
+        if seen.interrupted {
+            self.reasons.push(Reason::Interrupted);
+        }
+        if seen.booted < seen.nodes {
+            self.reasons.push(Reason::BootIncomplete { up: seen.booted, nodes: seen.nodes });
+        }
+        if seen.lost > 0 {
+            self.reasons.push(Reason::LostNodes { lost: seen.lost, nodes: seen.nodes });
+        }
+        if seen.measured_seconds <= 0.0 || seen.packets == 0 {
+            self.reasons.push(Reason::NothingMeasured);
+        } else if seen.writes_asked && seen.writes == 0 {
+            self.reasons.push(Reason::NoWrites);
+        }
+    }
+
+    fn machine(&mut self, seen: &RealTime, packets: u64) {
+        let p99_us = seen.lag_p99_us;
+        if p99_us > LAG_SATURATED_US {
+            self.reasons.push(Reason::SchedulerLag { p99_us });
+        } else if p99_us > LAG_WARNING_US {
+            self.warnings.push(Warning::SchedulerLag { p99_us });
+        }
+        match seen.load.machine_busy_share {
+            Some(share) if share > BUSY_SATURATED_SHARE => self.reasons.push(Reason::MachineBusy { share }),
+            Some(share) if share > BUSY_WARNING_SHARE => self.warnings.push(Warning::MachineBusy { share }),
+            Some(_) => {}
+            None => self.warnings.push(Warning::LoadUnknown),
+        }
+        if let Some(share) = seen.load.foreign_share.filter(|&share| share > FOREIGN_WARNING_SHARE) {
+            self.warnings.push(Warning::ForeignCpu { share });
+        }
+        if let Some(pages) = seen.load.swapped_in_pages.filter(|&pages| pages > 0) {
+            self.reasons.push(Reason::SwappedIn { pages });
+        }
+        let dropped = seen.kernel_drops;
+        if dropped as f64 > packets as f64 * DROPS_SATURATED_SHARE {
+            self.reasons.push(Reason::KernelDrops { dropped, packets });
+        } else if dropped > 0 {
+            self.warnings.push(Warning::KernelDrops { dropped, packets });
+        }
+    }
+
+    fn quality(&mut self, seen: &Conditions) {
+        if seen.send_refused > 0 {
+            self.warnings.push(Warning::SendRefused { packets: seen.send_refused });
+        }
+        if seen.overflows > 0 {
+            self.warnings.push(Warning::Overflows { connections: seen.overflows });
+        }
+        if let Some(drift) = seen.drift.filter(|drift| drift.abs() > DRIFT_WARNING_SHARE) {
+            self.warnings.push(Warning::NotSteady { drift });
+        }
+        if (1..FEW_FAILURES).contains(&seen.failures) {
+            self.warnings.push(Warning::FewFailures { failures: seen.failures });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Status;
+
+    fn calm() -> Conditions {
+        Conditions {
+            measured_seconds: 60.0,
+            packets: 100_000,
+            nodes: 100,
+            booted: 100,
+            lost: 0,
+            interrupted: false,
+            writes_asked: true,
+            writes: 60,
+            failures: 0,
+            send_refused: 0,
+            overflows: 0,
+            drift: Some(0.01),
+            real_time: Some(calm_machine()),
+        }
+    }
+
+    fn calm_machine() -> RealTime {
+        let load = LoadReport {
+            wall_seconds: 60.0,
+            cpu_seconds: 12.0,
+            machine_busy_share: Some(0.12),
+            foreign_share: Some(0.02),
+            swapped_in_pages: Some(0),
+            peak_rss_bytes: 1 << 28,
+        };
+        RealTime { lag_p99_us: 2_000, kernel_drops: 0, load }
+    }
+
+    fn on_machine(disturb: impl FnOnce(&mut RealTime)) -> Verdict {
+        let mut real_time = calm_machine();
+        disturb(&mut real_time);
+        judge(&Conditions { real_time: Some(real_time), ..calm() })
+    }
+
+    fn said(verdict: &Verdict) -> (Status, usize, usize) {
+        (verdict.status, verdict.reasons.len(), verdict.warnings.len())
+    }
+
+    const VALID: (Status, usize, usize) = (Status::Valid, 0, 0);
+    const WARNED: (Status, usize, usize) = (Status::Valid, 0, 1);
+    const SATURATED: (Status, usize, usize) = (Status::Saturated, 1, 0);
+    const INVALID: (Status, usize, usize) = (Status::Invalid, 1, 0);
+
+    #[test]
+    fn a_calm_run_is_valid_without_a_word() {
+        assert_eq!(said(&judge(&calm())), VALID);
+    }
+
+    #[test]
+    fn lag_warns_above_25_ms_and_saturates_above_100_ms() {
+        for (lag_p99_us, expected) in
+            [(25_000, VALID), (25_001, WARNED), (100_000, WARNED), (100_001, SATURATED)]
+        {
+            assert_eq!(said(&on_machine(|machine| machine.lag_p99_us = lag_p99_us)), expected);
+        }
+    }
+
+    #[test]
+    fn a_busy_machine_warns_above_65_percent_and_saturates_above_90() {
+        for (share, expected) in [(0.65, VALID), (0.66, WARNED), (0.90, WARNED), (0.91, SATURATED)] {
+            assert_eq!(said(&on_machine(|machine| machine.load.machine_busy_share = Some(share))), expected);
+        }
+        assert_eq!(said(&on_machine(|machine| machine.load.machine_busy_share = None)), WARNED);
+        assert_eq!(said(&on_machine(|machine| machine.load.foreign_share = Some(0.11))), WARNED);
+    }
+
+    #[test]
+    fn any_page_from_swap_saturates() {
+        assert_eq!(said(&on_machine(|machine| machine.load.swapped_in_pages = Some(1))), SATURATED);
+        assert_eq!(said(&on_machine(|machine| machine.load.swapped_in_pages = None)), VALID);
+    }
+
+    #[test]
+    fn kernel_drops_warn_from_the_first_and_saturate_above_one_in_a_thousand() {
+        for (kernel_drops, expected) in [(0, VALID), (1, WARNED), (100, WARNED), (101, SATURATED)] {
+            assert_eq!(said(&on_machine(|machine| machine.kernel_drops = kernel_drops)), expected);
+        }
+    }
+
+    #[test]
+    fn what_figures_rest_on_must_be_there() {
+        let broken = [
+            Conditions { interrupted: true, ..calm() },
+            Conditions { booted: 99, ..calm() },
+            Conditions { lost: 1, ..calm() },
+            Conditions { measured_seconds: 0.0, ..calm() },
+            Conditions { packets: 0, ..calm() },
+            Conditions { writes: 0, ..calm() },
+        ];
+        for conditions in broken {
+            assert_eq!(said(&judge(&conditions)), INVALID, "{conditions:?}");
+        }
+        assert_eq!(said(&judge(&Conditions { writes: 0, writes_asked: false, ..calm() })), VALID);
+    }
+
+    #[test]
+    fn doubtful_quality_warns() {
+        let doubtful = [
+            Conditions { send_refused: 1, ..calm() },
+            Conditions { overflows: 1, ..calm() },
+            Conditions { drift: Some(-0.3), ..calm() },
+            Conditions { failures: 1, ..calm() },
+            Conditions { failures: 19, ..calm() },
+        ];
+        for conditions in doubtful {
+            assert_eq!(said(&judge(&conditions)), WARNED, "{conditions:?}");
+        }
+        assert_eq!(said(&judge(&Conditions { failures: 20, drift: None, ..calm() })), VALID);
+    }
+
+    #[test]
+    fn virtual_time_suffers_from_no_machine() {
+        assert_eq!(said(&judge(&Conditions { real_time: None, ..calm() })), VALID);
+    }
+
+    #[test]
+    fn sentences_carry_the_figures_and_the_advice() {
+        let verdict = on_machine(|machine| machine.kernel_drops = 1_234);
+        assert!(verdict.reasons[0].contains("1,234 of 100,000 packets"), "{:?}", verdict.reasons);
+        assert!(verdict.reasons[0].contains("net.core.rmem_max"), "{:?}", verdict.reasons);
+    }
+}

@@ -1,0 +1,113 @@
+use std::fmt;
+
+use crate::units;
+
+/// What to know about figures that are valid: what was seen, and what to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Warning {
+    /// Nodes were woken late.
+    SchedulerLag {
+        /// The 99th percentile of the lag.
+        p99_us: u64,
+    },
+    /// The machine had little CPU left.
+    MachineBusy {
+        /// Busy share of all cores.
+        share: f64,
+    },
+    /// Other programs took CPU.
+    ForeignCpu {
+        /// Their share of all cores.
+        share: f64,
+    },
+    /// The machine's load cannot be read here.
+    LoadUnknown,
+    /// The kernel dropped packets.
+    KernelDrops {
+        /// How many.
+        dropped: u64,
+        /// Of how many.
+        packets: u64,
+    },
+    /// The operating system would not take packets.
+    SendRefused {
+        /// How many.
+        packets: u64,
+    },
+    /// Connections were closed because the peer did not keep up.
+    Overflows {
+        /// How many.
+        connections: u64,
+    },
+    /// Percentiles of detection rest on few failures.
+    FewFailures {
+        /// How many.
+        failures: u64,
+    },
+    /// Bandwidth changed within the measured phase.
+    NotSteady {
+        /// How much more the second half took than the first, relative to it.
+        drift: f64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::SchedulerLag { p99_us } => write!(
+                f,
+                "Nodes were woken {} late (p99), which is part of every time measured. Run fewer nodes for finer \
+                 times.",
+                units::duration_us(p99_us)
+            ),
+            Self::MachineBusy { share } => write!(
+                f,
+                "The machine's cores were busy for {} of the time; a burst may overload it. Run fewer nodes to be \
+                 safe.",
+                units::percent(share)
+            ),
+            Self::ForeignCpu { share } => write!(
+                f,
+                "Other programs took {} of the machine's cores. Stop them, and repeat the run.",
+                units::percent(share)
+            ),
+            Self::LoadUnknown => write!(
+                f,
+                "The load of this machine cannot be read, so overload shows only in how late nodes are woken. Run \
+                 on Linux to have it checked."
+            ),
+            Self::KernelDrops { dropped, packets } => write!(
+                f,
+                "The kernel dropped {} of {} packets for want of socket buffer. Raise net.core.rmem_max to have \
+                 none dropped.",
+                units::count(dropped),
+                units::count(packets)
+            ),
+            Self::SendRefused { packets } => write!(
+                f,
+                "The operating system refused to send {} packets, and they count as lost. Raise \
+                 net.core.wmem_max, or run fewer nodes.",
+                units::count(packets)
+            ),
+            Self::Overflows { connections } => write!(
+                f,
+                "{} connections were closed because the peer did not keep up with what it was sent. Send less \
+                 state or send it less often.",
+                units::count(connections)
+            ),
+            Self::FewFailures { failures } => write!(
+                f,
+                "Detection rests on {}, and what the nodes see of one failure is not independent. Crash more \
+                 nodes, or repeat with other seeds, before trusting its percentiles.",
+                if failures == 1 { "one failure".to_owned() } else { format!("{failures} failures") }
+            ),
+            Self::NotSteady { drift } => write!(
+                f,
+                "The second half of the measured phase took {} {} bytes than the first, so the rates depend on \
+                 its length. Make the warm-up or the phase longer.",
+                units::percent(drift.abs()),
+                if drift < 0.0 { "fewer" } else { "more" }
+            ),
+        }
+    }
+}

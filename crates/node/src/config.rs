@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+/// A node's settings, the same for all nodes of a variant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// How often a node probes one partner (SWIM's T').
+    pub protocol_period: Duration,
+    /// How long it waits for the answer before it asks others to probe; below `protocol_period`.
+    pub probe_timeout: Duration,
+    /// How many others it asks (SWIM's k).
+    pub indirect_probes: usize,
+    /// A suspicion lasts `suspicion_mult` · max(1, log10 n) · `protocol_period` before the member counts as dead.
+    pub suspicion_mult: f64,
+    /// News is sent at most `retransmit_mult` · ⌈log10(n + 1)⌉ times by one node (SWIM's λ log n).
+    pub retransmit_mult: usize,
+    /// How often news and deltas are flushed, while there are any.
+    pub gossip_interval: Duration,
+    /// How many partners one flush goes to.
+    pub fanout: usize,
+    /// Partners a node holds connections with: twice the number of rings, so even.
+    pub partners: usize,
+    /// Each node dials one fresh partner in this time, on average.
+    pub rotate_every: Duration,
+    /// How state is carried.
+    pub state: StateTransfer,
+    /// Whether messages are compressed.
+    pub compression: Compression,
+}
+
+impl Default for Config {
+    /// memberlist's published LAN values for probing and gossip, on a sticky overlay of 8 partners.
+    fn default() -> Self {
+        Self {
+            protocol_period: Duration::from_secs(1),
+            probe_timeout: Duration::from_millis(500),
+            indirect_probes: 3,
+            suspicion_mult: 4.0,
+            retransmit_mult: 4,
+            gossip_interval: Duration::from_millis(200),
+            fanout: 3,
+            partners: 8,
+            rotate_every: Duration::from_secs(180),
+            state: StateTransfer::Delta,
+            compression: Compression::Zstd { level: 1 },
+        }
+    }
+}
+
+impl Config {
+    /// How long a suspicion lasts among `members` before it becomes a death.
+    pub fn suspicion_timeout(&self, members: usize) -> Duration {
+        let scale = (members.max(1) as f64).log10().max(1.0);
+        self.protocol_period.mul_f64(self.suspicion_mult * scale)
+    }
+
+    /// How often one node sends one piece of news among `members`.
+    pub fn retransmissions(&self, members: usize) -> usize {
+        // The number of decimal digits of n is ⌈log10(n + 1)⌉.
+        self.retransmit_mult * members.max(1).to_string().len()
+    }
+}
+
+/// How state is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateTransfer {
+    /// To each partner what it lacks, by its cursor in this node's log of applied writes.
+    Delta,
+    /// Everything to one random partner, again and again.
+    Full {
+        /// How often.
+        every: Duration,
+    },
+}
+
+/// Whether messages are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Never.
+    None,
+    /// With zstd, where a message is long enough and gets shorter by it.
+    Zstd {
+        /// zstd's level, 1 to 22.
+        level: i32,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_follow_memberlists_formulas() {
+        let config = Config::default();
+        assert_eq!(config.suspicion_timeout(3), Duration::from_secs(4));
+        assert_eq!(config.suspicion_timeout(100), Duration::from_secs(8));
+        assert_eq!(config.suspicion_timeout(10_000), Duration::from_secs(16));
+        assert_eq!(config.retransmissions(9), 4);
+        assert_eq!(config.retransmissions(99), 8);
+        assert_eq!(config.retransmissions(100), 12);
+    }
+}

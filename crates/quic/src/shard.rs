@@ -1,0 +1,177 @@
+use std::{
+    cell::RefCell,
+    io, panic,
+    rc::Rc,
+    sync::{Arc, mpsc::SyncSender},
+    time::{Duration, Instant},
+};
+
+use rumormill_lab::{Action, Inspection, NodeCensus, Stamped};
+use rumormill_link::{Host, HostConfig};
+use rumormill_measure::Histogram;
+use rumormill_protocol::{Command, NodeId, Protocol, Time};
+use tokio::{
+    net::UdpSocket,
+    runtime::Builder,
+    sync::{Notify, mpsc},
+    task::{JoinSet, LocalSet},
+    time::sleep_until,
+};
+
+use crate::node::{Desk, Node};
+
+/// What the cluster asks of a shard. Places are those of the shard's own nodes.
+pub(crate) enum Request {
+    Act { place: usize, action: Action },
+    Events(SyncSender<Vec<Stamped>>),
+    Census(SyncSender<(Vec<NodeCensus>, Histogram)>),
+    Inspect { members: Arc<[NodeId]>, writers: Arc<[NodeId]>, reply: SyncSender<Vec<Inspection>> },
+}
+
+/// A node that is about to be brought to life.
+pub(crate) struct Seed {
+    pub(crate) id: NodeId,
+    pub(crate) socket: std::net::UdpSocket,
+    pub(crate) host: HostConfig,
+}
+
+/// Runs a shard's nodes on this thread, one task each, until `requests` closes. Says on `ready` whether they came
+/// to life.
+pub(crate) fn run<P: Protocol + 'static>(
+    epoch: Instant,
+    seeds: Vec<Seed>,
+    protocol: &P::Config,
+    requests: mpsc::Receiver<Request>,
+    ready: &SyncSender<io::Result<()>>,
+) {
+    let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Nobody listens only when the launch was given up already.
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, async {
+        match Shard::<P>::new(epoch, seeds, protocol) {
+            Ok(shard) => {
+                let _ = ready.send(Ok(()));
+                shard.serve(requests).await;
+            }
+            Err(error) => {
+                let _ = ready.send(Err(error));
+            }
+        }
+    });
+}
+
+/// The nodes of one thread. A node acts at once, in whichever task finds something for it; its own task waits for
+/// its packets and its deadline.
+struct Shard<P: Protocol> {
+    epoch: Instant,
+    nodes: Vec<Rc<Place<P>>>,
+    desk: Rc<RefCell<Desk>>,
+}
+
+struct Place<P: Protocol> {
+    node: RefCell<Node<P>>,
+    /// The deadline may have moved.
+    moved: Notify,
+}
+
+impl<P: Protocol + 'static> Shard<P> {
+    fn new(epoch: Instant, seeds: Vec<Seed>, protocol: &P::Config) -> io::Result<Self> {
+        let nodes: io::Result<Vec<_>> = seeds
+            .into_iter()
+            .map(|seed| {
+                let host = Host::new(seed.host, protocol, Time::ZERO);
+                let node = Node::new(seed.id, Rc::new(UdpSocket::from_std(seed.socket)?), host);
+                Ok(Rc::new(Place { node: RefCell::new(node), moved: Notify::new() }))
+            })
+            .collect();
+        Ok(Self { epoch, nodes: nodes?, desk: Rc::new(RefCell::new(Desk::new())) })
+    }
+
+    async fn serve(self, mut requests: mpsc::Receiver<Request>) {
+        let mut tasks = JoinSet::new();
+        for place in &self.nodes {
+            tasks.spawn_local(attend(self.epoch, place.clone(), self.desk.clone()));
+        }
+        loop {
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => self.obey(request).await,
+                    None => return,
+                },
+                // Nodes end with their shard or by a panic, which must not pass for silence.
+                Some(Err(ended)) = tasks.join_next() => panic::resume_unwind(ended.into_panic()),
+            }
+        }
+    }
+
+    async fn obey(&self, request: Request) {
+        if let Request::Act { action: Action::Command(Command::Warm(_)), .. } = request {
+            self.make_room().await;
+        }
+        self.answer(request);
+    }
+
+    /// Waits until few enough dials are under way. Nodes that boot warm all at once would dial all at once, and
+    /// thousands of handshakes on a few cores outlast the time in which each is given up.
+    async fn make_room(&self) {
+        loop {
+            let Some(room) = self.desk.borrow().wait_for_room() else { return };
+            room.notified().await;
+        }
+    }
+
+    fn answer(&self, request: Request) {
+        // A cluster that no longer waits for its answer is going away.
+        match request {
+            Request::Act { place, action } => {
+                let place = &self.nodes[place];
+                place.node.borrow_mut().handle(now(self.epoch), action, &mut self.desk.borrow_mut());
+                place.moved.notify_one();
+            }
+            Request::Events(reply) => {
+                let _ = reply.send(std::mem::take(&mut self.desk.borrow_mut().events));
+            }
+            Request::Census(reply) => {
+                let nodes = self.nodes.iter().map(|place| place.node.borrow().census()).collect();
+                let _ = reply.send((nodes, self.desk.borrow().lag.clone()));
+            }
+            Request::Inspect { members, writers, reply } => {
+                let inspect = |place: &Rc<Place<P>>| place.node.borrow().inspect(&members, &writers);
+                let _ = reply.send(self.nodes.iter().filter_map(inspect).collect());
+            }
+        }
+    }
+}
+
+/// Wakes one node for its packets and deadlines, for as long as its shard lives.
+async fn attend<P: Protocol>(epoch: Instant, place: Rc<Place<P>>, desk: Rc<RefCell<Desk>>) {
+    let far = Duration::from_secs(86_400 * 365);
+    let socket = place.node.borrow().socket().clone();
+    let mut armed = None;
+    let mut alarm = std::pin::pin!(sleep_until((epoch + far).into()));
+    loop {
+        let deadline = place.node.borrow().deadline();
+        if deadline != armed {
+            let after = deadline.map_or(far, |deadline| deadline - Time::ZERO);
+            alarm.as_mut().reset((epoch + after.min(far)).into());
+            armed = deadline;
+        }
+        tokio::select! {
+            // An error shows again, and is met, when the socket is read.
+            _ = socket.readable() => {}
+            () = &mut alarm => {}
+            () = place.moved.notified() => {}
+        }
+        place.node.borrow_mut().wake(now(epoch), &mut desk.borrow_mut());
+    }
+}
+
+fn now(epoch: Instant) -> Time {
+    Time::ZERO + epoch.elapsed()
+}

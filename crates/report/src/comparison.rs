@@ -1,0 +1,39 @@
+use rumormill_measure::{RunResult, units};
+
+use crate::{bars::bars, notes::notes, ratio::ratios, rows::table, terms::terms, text::paragraph};
+
+/// A result as a table for the terminal: the variants side by side, what they cost against each other, and
+/// whether the figures can be trusted. Plain text, at most 100 columns as long as names are short.
+pub fn comparison(result: &RunResult) -> String {
+    [
+        title(result),
+        table(&result.variants).render(),
+        bars(&result.variants) + &ratios(&result.variants),
+        notes(result),
+        terms(),
+    ]
+    .into_iter()
+    .filter(|part| !part.is_empty())
+    .collect::<Vec<_>>()
+    .join("\n")
+}
+
+fn title(result: &RunResult) -> String {
+    let mut facts =
+        vec![result.scenario.clone(), format!("world {}", result.world), format!("seed {}", result.seed)];
+    if let Some(variant) = result.variants.first() {
+        facts.push(format!("{} nodes", units::count(variant.nodes)));
+        facts.push(format!("measured {}", units::seconds(variant.measured_seconds)));
+    }
+    let environment = &result.environment;
+    let mut machine = vec![
+        format!("{}, {} cores", environment.cpu_model, environment.cores),
+        units::bytes(environment.memory_bytes as f64),
+        format!("{} {}", environment.os, environment.kernel),
+        format!("commit {:.12}", environment.commit),
+    ];
+    if !environment.optimised {
+        machine.push("built without optimisations".to_owned());
+    }
+    paragraph("", &format!("{}: {}", result.tool, facts.join(", "))) + &paragraph("", &machine.join(", "))
+}

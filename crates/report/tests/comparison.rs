@@ -1,0 +1,220 @@
+//! The comparison as text, from results made by hand.
+
+use rumormill_measure::{
+    Bandwidth, Convergence, Detection, Environment, Layers, LoadReport, METHOD_VERSION, Reason, RunResult,
+    SCHEMA_VERSION, Spread, Summary, Transport, Variant, Verdict, Warning, World,
+};
+use rumormill_report::comparison;
+
+fn summary(count: u64, us: u64) -> Summary {
+    Summary { count, min: us / 2, mean: us, p50: us, p90: us * 2, p99: us * 3, p999: us * 4, max: us * 5 }
+}
+
+/// A variant that sends this many bytes per node and second, to which all other figures are in a plain relation.
+fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
+    let causes =
+        [(cause, 0.7), ("probe", 0.1), ("ip-udp-headers", 0.196), ("leave", 0.003), ("other", 0.001)];
+    Variant {
+        name: name.into(),
+        protocol: "rumormill".into(),
+        nodes: 100,
+        measured_seconds: 30.0,
+        verdict,
+        bandwidth: Bandwidth {
+            wire_bytes_per_node_per_second: Spread {
+                mean: wire,
+                p50: wire,
+                p99: wire * 1.5,
+                max: wire * 2.0,
+            },
+            layers_bytes_per_node_per_second: Layers {
+                payload: wire * 0.8,
+                compressed: wire * 0.7,
+                quic: wire * 0.9,
+                wire,
+            },
+            by_cause_bytes_per_node_per_second: causes
+                .map(|(cause, share)| (cause.to_owned(), wire * share))
+                .into(),
+            packets_per_node_per_second: wire / 1_000.0,
+            messages_per_node_per_second: 2.5,
+            kernel_wire_bytes: None,
+            kernel_wire_bytes_reason: None,
+            reported_wire_bytes: (wire * 3_000.0) as u64,
+        },
+        convergence: Convergence {
+            writes: 30,
+            pairs_us: summary(2_970, 400_000),
+            t50_us: summary(30, 350_000),
+            t90_us: summary(30, 600_000),
+            t99_us: summary(30, 700_000),
+            t100_us: summary(30, 800_000),
+            unconverged_writes: 0,
+        },
+        detection: Detection {
+            failures: 1,
+            first_suspect_us: summary(1, 200_000),
+            first_dead_us: summary(1, 1_000_000),
+            all_dead_us: summary(1, 1_400_000),
+            pairs_us: summary(99, 1_200_000),
+            ..Detection::default()
+        },
+        checks_per_period: 1.0,
+        scheduler_lag_us: summary(90_000, 800),
+        transport: Transport::default(),
+        load: LoadReport {
+            wall_seconds: 30.0,
+            cpu_seconds: 6.0,
+            machine_busy_share: Some(0.12),
+            foreign_share: Some(0.02),
+            swapped_in_pages: Some(0),
+            peak_rss_bytes: 123_456_789,
+        },
+        event_hash: None,
+        packet_hash: None,
+    }
+}
+
+fn valid() -> Verdict {
+    Verdict::new(&[], &[Warning::FewFailures { failures: 1 }])
+}
+
+fn saturated() -> Verdict {
+    Verdict::new(&[Reason::SchedulerLag { p99_us: 180_000 }], &[Warning::FewFailures { failures: 1 }])
+}
+
+fn result(variants: Vec<Variant>) -> RunResult {
+    RunResult {
+        schema_version: SCHEMA_VERSION,
+        method_version: METHOD_VERSION,
+        tool: "rumormill 0.1.0".into(),
+        seed: 1,
+        world: World::Local,
+        scenario: "compare".into(),
+        environment: Environment {
+            commit: "0123456789abcdef0123456789abcdef01234567".into(),
+            optimised: true,
+            os: "linux x86_64".into(),
+            kernel: "6.1.0".into(),
+            cpu_model: "Some CPU".into(),
+            cores: 2,
+            memory_bytes: 25_276_502_016,
+            ..Environment::default()
+        },
+        verdict: Verdict::of_run(&variants),
+        variants,
+    }
+}
+
+/// The cells of the row with this label.
+fn row<'a>(text: &'a str, label: &str) -> Vec<&'a str> {
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix(label));
+    let cells = line.unwrap_or_else(|| panic!("no row {label:?} in\n{text}"));
+    cells.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+#[test]
+fn two_variants_render_as_in_the_file() {
+    let text = comparison(&result(vec![
+        variant("full", 60_000.0, "full-state", valid()),
+        variant("delta", 1_425.2, "delta", valid()),
+    ]));
+    assert_eq!(text, include_str!("comparison.txt"), "rendered:\n{text}");
+}
+
+#[test]
+fn the_ratio_is_of_mean_wire_bytes() {
+    let text = comparison(&result(vec![
+        variant("full", 84_200.0, "full-state", valid()),
+        variant("delta", 2_000.0, "delta", valid()),
+        variant("digest", 4_210.0, "digest", valid()),
+    ]));
+    assert!(text.contains("full state costs 42.1 × the bytes of delta\n"), "{text}");
+    assert!(text.contains("full state costs 20.0 × the bytes of digest\n"), "{text}");
+}
+
+#[test]
+fn only_full_state_first_has_a_ratio() {
+    let swapped = result(vec![
+        variant("delta", 2_000.0, "delta", valid()),
+        variant("full", 1.0, "full-state", valid()),
+    ]);
+    let alone = result(vec![variant("full", 2_000.0, "full-state", valid())]);
+    for result in [swapped, alone] {
+        assert!(!comparison(&result).contains(" × "));
+    }
+}
+
+#[test]
+fn a_variant_that_is_not_valid_is_marked_at_each_of_its_figures() {
+    let text = comparison(&result(vec![
+        variant("full", 84_200.0, "full-state", saturated()),
+        variant("delta", 2_000.0, "delta", valid()),
+    ]));
+    assert_eq!(row(&text, "verdict"), ["not valid: saturated", "valid"]);
+    for label in ["wire, mean", "packets", "pairs, p99", "first suspicion", "CPU time"] {
+        let cells = row(&text, label);
+        assert!(cells[0].ends_with('!') && !cells[1].ends_with('!'), "{label}: {cells:?}");
+    }
+    let doubt = "42.1 × the bytes of delta (do not rely on it: full is not valid: saturated)";
+    assert!(text.contains(doubt), "{text}");
+    assert!(text.contains("84.2 kB/s, not valid: saturated"), "{text}");
+    assert!(text.contains("Verdict: not valid: saturated"), "{text}");
+    assert!(text.contains("full: Nodes were woken 180 ms late (p99)"), "{text}");
+}
+
+#[test]
+fn what_is_said_of_both_variants_is_said_once() {
+    let text = comparison(&result(vec![
+        variant("full", 84_200.0, "full-state", valid()),
+        variant("delta", 2_000.0, "delta", valid()),
+    ]));
+    assert_eq!(text.matches("Detection rests on one failure").count(), 1);
+    assert!(text.contains("full, delta: Detection rests on one failure"), "{text}");
+}
+
+#[test]
+fn several_failures_have_percentiles_and_one_has_a_time() {
+    let one = variant("delta", 2_000.0, "delta", valid());
+    let mut many = one.clone();
+    many.detection.first_dead_us = summary(25, 1_000_000);
+    assert_eq!(row(&comparison(&result(vec![one])), "first declared dead"), ["5.00 s"]);
+    let text = comparison(&result(vec![many]));
+    assert_eq!(row(&text, "first declared dead, p50"), ["1.00 s"]);
+    assert_eq!(row(&text, "first declared dead, p99"), ["3.00 s"]);
+}
+
+#[test]
+fn small_causes_are_shown_together_and_all_causes_sum_to_the_wire() {
+    let text = comparison(&result(vec![variant("delta", 10_000.0, "delta", valid())]));
+    assert_eq!(row(&text, "delta  "), ["7.00 kB"]);
+    assert_eq!(row(&text, "ip-udp-headers"), ["1.96 kB"]);
+    assert_eq!(row(&text, "probe"), ["1.00 kB"]);
+    assert_eq!(row(&text, "all below 0.5 %"), ["40.0 B"]);
+    assert!(!text.contains("  leave"), "{text}");
+}
+
+#[test]
+fn lines_fit_100_columns_with_four_variants_of_which_one_is_not_valid() {
+    let text = comparison(&result(vec![
+        variant("full", 84_200.0, "full-state", saturated()),
+        variant("delta", 2_000.0, "delta", valid()),
+        variant("digest", 4_210.0, "digest", saturated()),
+        variant("memberlist", 4_210.0, "news", valid()),
+    ]));
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{line}");
+    }
+    assert_eq!(
+        text.matches("memberlist").count(),
+        4,
+        "as a column, at its bar, in a ratio and a warning\n{text}"
+    );
+}
+
+#[test]
+fn a_run_that_measured_nothing_says_so() {
+    let text = comparison(&result(Vec::new()));
+    assert!(text.contains("Verdict: not valid: invalid"), "{text}");
+    assert!(text.contains("Nothing was measured"), "{text}");
+}

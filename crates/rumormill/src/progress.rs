@@ -1,0 +1,179 @@
+use std::{
+    fmt::Write as _,
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use rumormill_lab::{Phase, Progress, Snapshot};
+use rumormill_measure::units;
+
+/// Where no line can be redrawn, at most one is written in this time.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Clears the line that the cursor is in.
+const CLEAR: &str = "\r\x1b[2K";
+
+/// Shows people how far a run is.
+pub(crate) struct Display<W: Write> {
+    out: W,
+    style: Style,
+    variant: String,
+    /// Into the phase, when the next plain line is due.
+    next_line: Duration,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Not at all.
+    Silent,
+    /// One line that is drawn again and again.
+    Redrawn,
+    /// A line a phase, and one every 5 s.
+    Lines,
+}
+
+impl Display<io::Stderr> {
+    pub(crate) fn stderr(quiet: bool) -> Self {
+        let out = io::stderr();
+        let style = match (quiet, out.is_terminal()) {
+            (true, _) => Style::Silent,
+            (false, true) => Style::Redrawn,
+            (false, false) => Style::Lines,
+        };
+        Self::new(out, style)
+    }
+}
+
+impl<W: Write> Display<W> {
+    fn new(out: W, style: Style) -> Self {
+        Self { out, style, variant: String::new(), next_line: LINE_EVERY }
+    }
+
+    /// Says a sentence that stays.
+    pub(crate) fn say(&mut self, sentence: &str) {
+        match self.style {
+            Style::Silent => {}
+            Style::Lines => self.put(&format!("{sentence}\n")),
+            Style::Redrawn => self.put(&format!("{CLEAR}{sentence}\n")),
+        }
+    }
+
+    /// From here on it is this variant that runs.
+    pub(crate) fn begin(&mut self, variant: String) {
+        self.variant = variant;
+    }
+
+    /// Takes the redrawn line away, so that what is printed next begins a line.
+    pub(crate) fn clear(&mut self) {
+        if self.style == Style::Redrawn {
+            self.put(CLEAR);
+        }
+    }
+
+    fn put(&mut self, text: &str) {
+        // A run goes on when nobody watches it any more.
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    fn line(&self, snapshot: &Snapshot) -> String {
+        let mut line = format!("{}: {} {} s", self.variant, snapshot.phase, snapshot.elapsed.as_secs());
+        if let Some(lasts) = snapshot.lasts {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " of {} s", lasts.as_secs_f64().ceil());
+        }
+        let _ = write!(
+            line,
+            ", {} nodes, {} links, {} a node, lag p99 {}",
+            units::count(snapshot.nodes_up as u64),
+            units::count(snapshot.links_up as u64),
+            units::bytes_per_second(snapshot.wire_bytes_per_node_per_second),
+            units::duration_us(snapshot.lag_p99_us)
+        );
+        line
+    }
+}
+
+impl<W: Write> Progress for Display<W> {
+    fn phase(&mut self, phase: Phase, lasts: Option<Duration>) {
+        self.next_line = LINE_EVERY;
+        let mut line = format!("{}: {phase}", self.variant);
+        if let Some(lasts) = lasts {
+            // Writing to a string cannot fail.
+            let _ = write!(line, ", {}", humantime::format_duration(lasts));
+        }
+        match self.style {
+            Style::Silent => {}
+            Style::Lines => self.put(&format!("{line}\n")),
+            Style::Redrawn => self.put(&format!("{CLEAR}{line}")),
+        }
+    }
+
+    fn tick(&mut self, snapshot: &Snapshot) {
+        match self.style {
+            Style::Silent => {}
+            Style::Redrawn => self.put(&format!("{CLEAR}{}", self.line(snapshot))),
+            Style::Lines if snapshot.elapsed < self.next_line => {}
+            Style::Lines => {
+                self.next_line = snapshot.elapsed + LINE_EVERY;
+                self.put(&format!("{}\n", self.line(snapshot)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rumormill_protocol::Time;
+
+    use super::*;
+
+    fn shown(style: Style) -> String {
+        let mut out = Vec::new();
+        let mut display = Display::new(&mut out, style);
+        display.begin("delta (1 of 2)".into());
+        for phase in [Phase::WarmUp, Phase::Measure] {
+            let lasts = Duration::from_secs(12);
+            display.phase(phase, Some(lasts));
+            for quarter in 0..48 {
+                let elapsed = Duration::from_millis(250 * quarter);
+                display.tick(&Snapshot {
+                    at: Time::ZERO + elapsed,
+                    phase,
+                    elapsed,
+                    lasts: Some(lasts),
+                    nodes_up: 1000,
+                    links_up: 8000,
+                    wire_bytes_per_node_per_second: 1234.0,
+                    lag_p99_us: 2500,
+                });
+            }
+        }
+        display.clear();
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn elsewhere_a_phase_has_a_line_and_one_more_every_five_seconds() {
+        let text = shown(Style::Lines);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2 * (1 + 2), "{text}");
+        assert!(
+            lines[4].contains(" 5 s of 12 s, 1,000 nodes, 8,000 links, 1.23 kB/s a node, lag p99 2.50 ms"),
+            "{text}"
+        );
+        assert!(!text.contains('\r'), "{text}");
+    }
+
+    #[test]
+    fn a_terminal_has_one_line_that_is_gone_at_the_end() {
+        let text = shown(Style::Redrawn);
+        assert!(!text.contains('\n') && text.ends_with(CLEAR), "{text}");
+        assert!(text.split(CLEAR).all(|line| line.len() < 80 + 40), "{text}");
+    }
+
+    #[test]
+    fn quiet_is_quiet() {
+        assert_eq!(shown(Style::Silent), "");
+    }
+}
