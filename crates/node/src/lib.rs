@@ -1,1 +1,29 @@
 //! rumormill's own gossip node: membership, failure detection, versioned state and its dissemination, without I/O.
+//!
+//! Read [`Node`] first, then [`Config`]. A node is a table of small parts: `membership` and `standing` (who is thought
+//! to be what), `rings` and `partners` (the overlay), `probe`, `suspicion` and `detect` (SWIM's failure detector),
+//! `news` (membership dissemination), `store`, `log` and `sync` (state and who lacks what of it), `message` and
+//! `codec` (the wire).
+
+mod codec;
+mod config;
+mod detect;
+mod log;
+mod membership;
+mod message;
+mod mix;
+mod news;
+mod node;
+mod partners;
+mod probe;
+mod rings;
+mod spread;
+mod standing;
+mod store;
+mod suspicion;
+mod sync;
+
+pub use config::{Compression, Config, StateTransfer};
+pub use message::{Body, Digest, Meet, Message, Names, Record};
+pub use node::Node;
+pub use standing::Standing;

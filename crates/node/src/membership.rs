@@ -42,7 +42,8 @@ impl Membership {
         }
         self.standings[member.index()] = said;
         self.members = self.members + usize::from(said.is_member()) - usize::from(before.is_member());
-        self.hash = self.hash.wrapping_sub(opinion_hash(member, before)).wrapping_add(opinion_hash(member, said));
+        self.hash =
+            self.hash.wrapping_sub(opinion_hash(member, before)).wrapping_add(opinion_hash(member, said));
         Some(before)
     }
 
@@ -66,7 +67,10 @@ impl Membership {
 
     /// Everyone ever heard of, in the order of their numbers.
     pub(crate) fn known(&self) -> impl Iterator<Item = (NodeId, Standing)> + '_ {
-        (0u32..).map(NodeId).zip(self.standings.iter().copied()).filter(|(_, standing)| *standing != Standing::UNKNOWN)
+        (0u32..)
+            .map(NodeId)
+            .zip(self.standings.iter().copied())
+            .filter(|(_, standing)| *standing != Standing::UNKNOWN)
     }
 
     /// Opinions by number, for the dense form on the wire.

@@ -23,4 +23,6 @@ pub use protocol::{Protocol, Start};
 pub use random::{Purpose, Random, generator, stream};
 pub use time::Time;
 pub use view::{Status, View};
-pub use wire::{DecodeError, MAX_MESSAGE_BYTES, Reader, Sizes, Wire, put_address, put_bytes, put_varint, varint_len};
+pub use wire::{
+    DecodeError, MAX_MESSAGE_BYTES, Reader, Sizes, Wire, put_address, put_bytes, put_varint, varint_len,
+};

@@ -1,0 +1,167 @@
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use rand::{Rng, RngExt};
+use rumormill_protocol::{Key, NodeId, Purpose, Random, Time, Value, generator, stream};
+
+use crate::Scenario;
+
+/// What a scenario does to its cluster, and when: known in advance, so that every variant meets the same.
+///
+/// Writes are a Poisson process from the beginning of the warm-up to the end of the measured phase. Each is made
+/// by a random node that no fault has hit by then, to a random key of its own.
+pub(crate) struct Agenda {
+    random: Random,
+    writes_per_second: f64,
+    write_bytes: usize,
+    keys: u32,
+    nodes: u32,
+    /// Writes end here.
+    end: Time,
+    next_write: Option<Time>,
+    crashes: VecDeque<(Time, NodeId)>,
+    hit: BTreeMap<NodeId, Time>,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Deed {
+    Write { writer: NodeId, key: Key, value: Value },
+    Crash(NodeId),
+}
+
+/// The name of a node's key.
+pub(crate) fn key(number: u32) -> Key {
+    format!("k{number}").into()
+}
+
+/// A value that no compression makes shorter.
+pub(crate) fn value(random: &mut Random, bytes: usize) -> Value {
+    let mut value = vec![0; bytes];
+    random.fill_bytes(&mut value);
+    Arc::from(value)
+}
+
+impl Agenda {
+    /// The agenda of a scenario whose warm-up begins at `start`.
+    pub(crate) fn new(scenario: &Scenario, start: Time) -> Self {
+        let measured = start + scenario.phases.warm_up;
+        let crashes: VecDeque<_> = scenario
+            .strikes()
+            .into_iter()
+            .flat_map(|strike| strike.nodes.into_iter().map(move |node| (measured + strike.at, node)))
+            .collect();
+        let mut agenda = Self {
+            random: generator(stream(scenario.seed, Purpose::Workload, None)),
+            writes_per_second: scenario.workload.writes_per_second,
+            write_bytes: scenario.workload.write_bytes,
+            keys: u32::try_from(scenario.cluster.keys_per_node).unwrap_or(u32::MAX),
+            nodes: u32::try_from(scenario.cluster.nodes).unwrap_or(u32::MAX),
+            end: measured + scenario.phases.measure,
+            next_write: None,
+            hit: crashes.iter().map(|&(at, node)| (node, at)).collect(),
+            crashes,
+        };
+        agenda.next_write = agenda.write_after(start);
+        agenda
+    }
+
+    /// When there is something to do next.
+    pub(crate) fn next_at(&self) -> Option<Time> {
+        let crash = self.crashes.front().map(|&(at, _)| at);
+        self.next_write.into_iter().chain(crash).min()
+    }
+
+    /// What was to be done by `now` and the time that it was intended for, in the order of those times; to be
+    /// called until there is none.
+    pub(crate) fn pop(&mut self, now: Time) -> Option<(Time, Deed)> {
+        let at = self.next_at().filter(|&at| at <= now)?;
+        if let Some(&(crash_at, node)) = self.crashes.front()
+            && crash_at == at
+        {
+            self.crashes.pop_front();
+            return Some((at, Deed::Crash(node)));
+        }
+        self.next_write = self.write_after(at);
+        let writer = loop {
+            let node = NodeId(self.random.random_range(0..self.nodes));
+            if self.hit.get(&node).is_none_or(|&hit| at < hit) {
+                break node;
+            }
+        };
+        let key = key(self.random.random_range(0..self.keys));
+        let value = value(&mut self.random, self.write_bytes);
+        Some((at, Deed::Write { writer, key, value }))
+    }
+
+    /// The time of the write that follows one at `at`: intervals are exponential.
+    fn write_after(&mut self, at: Time) -> Option<Time> {
+        if self.writes_per_second <= 0.0 {
+            return None;
+        }
+        let interval_seconds = -(1.0 - self.random.random::<f64>()).ln() / self.writes_per_second;
+        let interval = Duration::try_from_secs_f64(interval_seconds).unwrap_or(Duration::MAX);
+        Some(at + interval).filter(|&next| next < self.end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Draft;
+
+    fn scenario() -> Scenario {
+        let mut draft = Draft::default();
+        for setting in [
+            "cluster.nodes=4",
+            "workload.writes_per_second=100",
+            "phases.warm_up=5s",
+            "phases.measure=95s",
+            r#"fault=[{at = "10s", kind = "crash", nodes = [0, 2]}]"#,
+        ] {
+            draft.set(setting).expect("a valid setting");
+        }
+        draft.finish().expect("a valid scenario")
+    }
+
+    fn deeds(start: Time) -> Vec<(Time, Deed)> {
+        let mut agenda = Agenda::new(&scenario(), start);
+        std::iter::from_fn(|| agenda.pop(Time(u64::MAX))).collect()
+    }
+
+    #[test]
+    fn writes_are_as_many_as_their_rate_says_and_no_crashed_node_writes() {
+        let all = deeds(Time::ZERO);
+        assert!(all.is_sorted_by_key(|(at, _)| *at));
+        let crash = Time::ZERO + Duration::from_secs(15);
+        let crashes: Vec<_> = all.iter().filter(|(_, deed)| matches!(deed, Deed::Crash(_))).collect();
+        assert_eq!(crashes, [&(crash, Deed::Crash(NodeId(0))), &(crash, Deed::Crash(NodeId(2)))]);
+        let writes = all.len() - crashes.len();
+        // 100 writes a second for 100 s; six standard deviations of a Poisson number are 600.
+        assert!(writes.abs_diff(10_000) < 600, "{writes}");
+        for (at, deed) in &all {
+            if let Deed::Write { writer, value, .. } = deed {
+                assert!(*at < crash || writer.0 % 2 == 1, "{writer} wrote at {at:?}");
+                assert_eq!(value.len(), 128);
+            }
+        }
+    }
+
+    #[test]
+    fn another_start_moves_everything_and_changes_nothing() {
+        let late = Duration::from_secs(3);
+        let moved: Vec<_> = deeds(Time::ZERO).into_iter().map(|(at, deed)| (at + late, deed)).collect();
+        assert_eq!(moved, deeds(Time::ZERO + late));
+    }
+
+    #[test]
+    fn nothing_is_done_before_its_time() {
+        let mut agenda = Agenda::new(&scenario(), Time::ZERO);
+        let first = agenda.next_at().expect("there are writes");
+        assert_eq!(agenda.pop(Time(first.0 - 1)), None);
+        assert!(agenda.pop(first).is_some_and(|(at, _)| at == first));
+    }
+}

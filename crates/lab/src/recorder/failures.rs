@@ -1,0 +1,99 @@
+use std::collections::BTreeMap;
+
+use rumormill_measure::{Detection, Histogram};
+use rumormill_protocol::{NodeId, Time};
+
+/// Follows failures to the nodes that notice them. At most one entry for each pair of nodes.
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    crashes: BTreeMap<NodeId, Crash>,
+}
+
+#[derive(Debug)]
+struct Crash {
+    at: Time,
+    suspected: Option<Time>,
+    /// Who first declared it dead when.
+    dead: BTreeMap<NodeId, Time>,
+    /// Whether some live node did not take it for dead at the end.
+    missed: bool,
+}
+
+impl Failures {
+    pub(super) fn crashed(&mut self, node: NodeId, at: Time) {
+        let crash = Crash { at, suspected: None, dead: BTreeMap::new(), missed: false };
+        self.crashes.entry(node).or_insert(crash);
+    }
+
+    pub(super) fn has_crashed(&self, node: NodeId, at: Time) -> bool {
+        self.crashes.get(&node).is_some_and(|crash| at >= crash.at)
+    }
+
+    pub(super) fn crashed_at(&self, node: NodeId) -> Option<Time> {
+        self.crashes.get(&node).map(|crash| crash.at)
+    }
+
+    pub(super) fn victims(&self) -> impl Iterator<Item = NodeId> {
+        self.crashes.keys().copied()
+    }
+
+    pub(super) fn suspected(&mut self, at: Time, victim: NodeId) {
+        if let Some(crash) = self.crashes.get_mut(&victim) {
+            crash.suspected = Some(crash.suspected.map_or(at, |first| first.min(at)));
+        }
+    }
+
+    pub(super) fn declared_dead(&mut self, at: Time, observer: NodeId, victim: NodeId) {
+        if let Some(crash) = self.crashes.get_mut(&victim) {
+            crash.dead.entry(observer).or_insert(at);
+        }
+    }
+
+    /// The final truth: a live node does not take this node for dead.
+    pub(super) fn missed(&mut self, victim: NodeId) {
+        if let Some(crash) = self.crashes.get_mut(&victim) {
+            crash.missed = true;
+        }
+    }
+
+    /// Whether all live nodes have declared all failed ones dead.
+    pub(super) fn settled(&self, live: &[bool]) -> bool {
+        let nodes = live.iter().filter(|&&live| live).count();
+        self.crashes.values().all(|crash| crash.observers(live).count() == nodes)
+    }
+
+    /// The part of the detection that is about nodes that did fail.
+    pub(super) fn detection(&self, live: &[bool]) -> Detection {
+        let nodes = live.iter().filter(|&&live| live).count();
+        let [mut first_suspect, mut first_dead, mut all_dead, mut pairs] =
+            [(); 4].map(|()| Histogram::default());
+        for crash in self.crashes.values() {
+            if let Some(at) = crash.suspected {
+                first_suspect.record(at - crash.at);
+            }
+            if let Some(&at) = crash.dead.values().min() {
+                first_dead.record(at - crash.at);
+            }
+            crash.observers(live).for_each(|at| pairs.record(at - crash.at));
+            if let Some(at) = crash.observers(live).max().filter(|_| crash.observers(live).count() == nodes) {
+                all_dead.record(at - crash.at);
+            }
+        }
+        Detection {
+            failures: self.crashes.len() as u64,
+            first_suspect_us: first_suspect.summary(),
+            first_dead_us: first_dead.summary(),
+            all_dead_us: all_dead.summary(),
+            pairs_us: pairs.summary(),
+            undetected: self.crashes.values().filter(|crash| crash.missed).count() as u64,
+            ..Detection::default()
+        }
+    }
+}
+
+impl Crash {
+    /// When each live node declared it dead.
+    fn observers(&self, live: &[bool]) -> impl Iterator<Item = Time> {
+        self.dead.iter().filter(|(observer, _)| live[observer.index()]).map(|(_, &at)| at)
+    }
+}

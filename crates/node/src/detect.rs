@@ -1,0 +1,183 @@
+//! SWIM's failure detector (Das, Gupta, Motivala, DSN 2002) and what news of members does to a node.
+
+use rand::seq::{IndexedRandom, SliceRandom};
+use rumormill_protocol::{Cause, Channel, Event, NodeId, Status, Time};
+
+use crate::{
+    message::{Body, Names, Record},
+    node::{Node, Stage},
+    probe::Answered,
+    standing::Standing,
+};
+
+/// Pieces of news that ride on one message at most: they then fit a packet with the message, even when named in full.
+const RECORDS_PER_MESSAGE: usize = 40;
+
+impl Node {
+    /// A protocol period begins: the last one's probe is judged, the next partner probed.
+    pub(crate) fn begin_period(&mut self, now: Time) {
+        let late = now.since(self.next_period);
+        self.next_period += self.config.protocol_period;
+        if self.next_period <= now {
+            // Periods that were slept through are skipped, not made up for in a burst.
+            self.next_period = now + self.config.protocol_period;
+        }
+        let unanswered = self.prober.finish();
+        // A node that was itself asleep cannot tell whose the silence was.
+        if let Some(probe) = unanswered
+            && late < self.config.probe_timeout
+        {
+            let standing = self.membership.standing(probe.target);
+            if standing.status() == Status::Alive {
+                self.hear(now, None, probe.target, standing.with(Status::Suspect));
+            }
+        }
+        if let Some(target) = self.partners.next_to_probe(now) {
+            let seq = self.prober.start(target, now + self.config.probe_timeout);
+            self.ping(target, seq, Cause::Probe);
+            self.send_deltas(target);
+        }
+    }
+
+    fn ping(&mut self, target: NodeId, seq: u16, cause: Cause) {
+        let mut news = self.news_for(target);
+        let standing = self.membership.standing(target);
+        // Whoever is suspected must hear of it first, to refute it.
+        if standing.status() == Status::Suspect && !news.iter().any(|record| record.member == target) {
+            news.push(Record { member: target, standing, address: None });
+        }
+        self.send(target, Channel::Datagram, cause, Body::Ping { seq, news });
+    }
+
+    pub(crate) fn answer_ping(&mut self, _now: Time, from: NodeId, seq: u16) {
+        let news = self.news_for(from);
+        self.send(from, Channel::Datagram, Cause::Ack, Body::Ack { seq, news });
+        self.send_deltas(from);
+    }
+
+    pub(crate) fn handle_ack(&mut self, seq: u16) {
+        if let Answered::For { requester, seq } = self.prober.answered(seq) {
+            let news = self.news_for(requester);
+            self.send(requester, Channel::Datagram, Cause::Indirect, Body::Ack { seq, news });
+        }
+    }
+
+    /// The direct probe's time is over: others are asked, first those who hold a connection with the target.
+    pub(crate) fn ask_others(&mut self, now: Time) {
+        let Some(probe) = self.prober.overdue(now) else { return };
+        let me = self.start.me;
+        let useful = |node: &Self, helper: NodeId| {
+            helper != me && helper != probe.target && node.membership.status(helper) == Status::Alive
+        };
+        let near = self.partners.partners_of(probe.target, self.membership.iter(), now);
+        let mut helpers: Vec<NodeId> = near.into_iter().filter(|helper| useful(self, *helper)).collect();
+        helpers.shuffle(&mut self.random);
+        let mut others: Vec<NodeId> =
+            self.partners.iter().filter(|other| useful(self, *other) && !helpers.contains(other)).collect();
+        others.shuffle(&mut self.random);
+        helpers.extend(others);
+        for helper in helpers.into_iter().take(self.config.indirect_probes) {
+            let news = self.news_for(helper);
+            let body = Body::PingRequest { seq: probe.seq, target: probe.target, news };
+            self.send(helper, Channel::Datagram, Cause::Indirect, body);
+        }
+    }
+
+    pub(crate) fn probe_for(&mut self, now: Time, requester: NodeId, seq: u16, target: NodeId) {
+        if target == self.start.me {
+            self.answer_ping(now, requester, seq);
+        } else if self.membership.standing(target).is_member() {
+            let own = self.prober.relay(requester, seq);
+            self.ping(target, own, Cause::Indirect);
+        }
+    }
+
+    pub(crate) fn expire_suspicions(&mut self, now: Time) {
+        while let Some((member, suspected_as)) = self.suspicions.pop(now) {
+            if self.membership.standing(member) == suspected_as {
+                self.hear(now, None, member, suspected_as.with(Status::Dead));
+            }
+        }
+    }
+
+    pub(crate) fn hear_all(&mut self, now: Time, from: NodeId, news: &[Record]) {
+        for record in news {
+            if let Some(address) = record.address {
+                self.introduce(record.member, address);
+            }
+            self.hear(now, Some(from), record.member, record.standing);
+        }
+    }
+
+    /// Takes in an opinion of a member, from another or (`None`) of one's own making.
+    pub(crate) fn hear(&mut self, now: Time, from: Option<NodeId>, member: NodeId, said: Standing) {
+        if member == self.start.me {
+            self.refute(now, said);
+            return;
+        }
+        let Some(before) = self.membership.merge(member, said) else { return };
+        match said.status() {
+            Status::Suspect => {
+                if before.status() != Status::Suspect {
+                    self.emit(Event::Suspected(member));
+                }
+                let until = now + self.config.suspicion_timeout(self.membership.count());
+                self.suspicions.raise(member, said, until);
+            }
+            Status::Alive if before.status() != Status::Alive => self.emit(Event::Alive(member)),
+            Status::Dead if before.is_member() => self.emit(Event::DeclaredDead(member)),
+            Status::Left if before.is_member() => self.emit(Event::Left(member)),
+            _ => {}
+        }
+        let concerned = match (before.is_member(), said.is_member()) {
+            (false, true) => self.partners.concerns(member, self.start.me, now),
+            (true, false) => self.partners.contains(member),
+            _ => false,
+        };
+        if concerned {
+            self.read_rings(now);
+        }
+        // A node that joins learns what everyone knows: not news to anyone.
+        if self.stage == Stage::Running {
+            self.news.push(member, said, from);
+            self.schedule_flush(now);
+        }
+    }
+
+    /// Others say something of this node: unless it is what this node says itself, a higher incarnation outranks it.
+    fn refute(&mut self, now: Time, said: Standing) {
+        let mine = self.membership.standing(self.start.me);
+        if said <= mine {
+            return;
+        }
+        let refuted = Standing::alive(said.incarnation() + 1);
+        self.membership.merge(self.start.me, refuted);
+        self.news.push(self.start.me, refuted, None);
+        self.schedule_flush(now);
+    }
+
+    /// News that may ride on a message to `to`.
+    pub(crate) fn news_for(&mut self, to: NodeId) -> Vec<Record> {
+        let limit = self.config.retransmissions(self.membership.count());
+        let taken = self.news.take_for(to, RECORDS_PER_MESSAGE, limit);
+        let names = self.sync.names(to);
+        taken.into_iter().map(|(member, standing)| self.record(names, member, standing)).collect()
+    }
+
+    /// An opinion as it is told: with the address where the receiver may not have it.
+    pub(crate) fn record(&self, names: Names, member: NodeId, standing: Standing) -> Record {
+        let by_index = matches!(names, Names::Roster(length) if member.0 < length);
+        let address = match member {
+            _ if by_index || !standing.is_member() => None,
+            _ if member == self.start.me => Some(self.start.address),
+            _ => self.membership.address(member),
+        };
+        Record { member, standing, address }
+    }
+
+    /// A partner for a push, at random among those that are connected.
+    pub(crate) fn random_partner(&mut self) -> Option<NodeId> {
+        let connected: Vec<NodeId> = self.partners.iter().filter(|peer| self.sync.is_up(*peer)).collect();
+        connected.choose(&mut self.random).copied()
+    }
+}

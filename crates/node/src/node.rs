@@ -1,0 +1,291 @@
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+
+use rand::RngExt;
+use rumormill_protocol::{
+    Cause, Channel, Command, Event, LinkEvent, NodeId, Output, Protocol, Random, Start, Status, Time, View,
+    generator,
+};
+
+use crate::{
+    config::{Config, StateTransfer},
+    membership::Membership,
+    message::{Body, Message},
+    news::News,
+    partners::Partners,
+    probe::Prober,
+    rings::Rings,
+    standing::Standing,
+    store::Store,
+    suspicion::Suspicions,
+    sync::Sync,
+};
+
+/// One gossip node as a state machine; [`Protocol`] says how it is driven.
+#[derive(Debug)]
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) start: Start,
+    pub(crate) random: Random,
+    pub(crate) stage: Stage,
+    pub(crate) membership: Membership,
+    pub(crate) partners: Partners,
+    pub(crate) prober: Prober,
+    pub(crate) suspicions: Suspicions,
+    pub(crate) news: News,
+    pub(crate) store: Store,
+    pub(crate) sync: Sync,
+    /// When the next protocol period begins.
+    pub(crate) next_period: Time,
+    /// Where this node's gossip intervals lie: it flushes at whole intervals after this.
+    gossip_phase: Duration,
+    /// When to flush, while there is anything to flush.
+    pub(crate) next_flush: Option<Time>,
+    /// When to push the whole state.
+    pub(crate) next_full_push: Option<Time>,
+    outputs: VecDeque<Output<Message>>,
+}
+
+/// How far a node has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Not started: silent.
+    Idle,
+    /// Started alone, waiting for a member to tell who is there.
+    Joining,
+    /// Part of the cluster.
+    Running,
+    /// Said goodbye: silent again.
+    Gone,
+}
+
+impl Protocol for Node {
+    type Config = Config;
+    type Message = Message;
+
+    fn new(config: &Config, start: &Start, _now: Time) -> Self {
+        Self {
+            config: config.clone(),
+            start: *start,
+            random: generator(start.seed),
+            stage: Stage::Idle,
+            membership: Membership::new(),
+            partners: Partners::new(Rings::new(config.partners, config.rotate_every)),
+            prober: Prober::default(),
+            suspicions: Suspicions::default(),
+            news: News::default(),
+            store: Store::default(),
+            sync: Sync::default(),
+            next_period: Time::ZERO,
+            gossip_phase: Duration::ZERO,
+            next_flush: None,
+            next_full_push: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    fn handle_message(&mut self, now: Time, from: NodeId, message: Message) {
+        if !self.is_started() || from == self.start.me {
+            return;
+        }
+        match message.body {
+            Body::Ping { seq, news } => {
+                self.hear_all(now, from, &news);
+                self.answer_ping(now, from, seq);
+            }
+            Body::Ack { seq, news } => {
+                self.hear_all(now, from, &news);
+                self.handle_ack(seq);
+            }
+            Body::PingRequest { seq, target, news } => {
+                self.hear_all(now, from, &news);
+                self.probe_for(now, from, seq, target);
+            }
+            Body::News(news) => self.hear_all(now, from, &news),
+            Body::Meet(meet) => self.handle_meet(from, &meet),
+            Body::Members { first, dense, records } => {
+                self.handle_members(now, from, first, &dense, &records)
+            }
+            Body::AskDigest => self.send_digest(from),
+            Body::Digest(digest) => self.handle_digest(from, &digest),
+            Body::Delta { upto, entries } => {
+                self.apply(now, from, &entries);
+                if upto > 0 {
+                    self.sync.took(from, upto);
+                }
+            }
+            Body::FullState(entries) => self.apply(now, from, &entries),
+        }
+    }
+
+    fn handle_link(&mut self, now: Time, peer: NodeId, link: LinkEvent) {
+        if !self.is_started() || peer == self.start.me {
+            return;
+        }
+        match link {
+            LinkEvent::Up => {
+                self.sync.up(peer);
+                if self.partners.up(peer, now) {
+                    self.outputs.push_back(Output::Connect(peer));
+                }
+                if self.partners.concerns(peer, self.start.me, now)
+                    && self.membership.standing(peer).is_member()
+                {
+                    self.read_rings(now);
+                }
+                self.say_meet(peer);
+            }
+            LinkEvent::Down => self.sync.down(peer),
+            // The detector finds out by itself whether the peer is there.
+            LinkEvent::DialFailed => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Time) {
+        if !self.is_started() {
+            return;
+        }
+        for peer in self.partners.overdue(now) {
+            self.outputs.push_back(Output::Connect(peer));
+        }
+        if self.partners.reading_due(now) {
+            self.read_rings(now);
+        }
+        self.expire_suspicions(now);
+        self.ask_others(now);
+        if self.next_period <= now {
+            self.begin_period(now);
+        }
+        if self.next_flush.is_some_and(|at| at <= now) {
+            self.flush(now);
+        }
+        if self.next_full_push.is_some_and(|at| at <= now) {
+            self.push_full_state(now);
+        }
+    }
+
+    fn handle_command(&mut self, now: Time, command: Command) {
+        match command {
+            Command::Warm(warm) if self.stage == Stage::Idle => {
+                self.membership.load(&warm);
+                self.store.load(&warm);
+                self.begin(now, Stage::Running);
+                self.read_rings(now);
+            }
+            Command::Join { seeds } if self.stage == Stage::Idle => {
+                self.begin(now, Stage::Joining);
+                for seed in seeds.into_iter().filter(|seed| seed.id != self.start.me) {
+                    self.outputs.push_back(Output::Introduce { id: seed.id, address: seed.address });
+                    self.outputs.push_back(Output::Connect(seed.id));
+                }
+            }
+            Command::Leave if self.is_started() => self.leave(),
+            Command::Put { key, value } if self.is_started() => self.put(now, key, value),
+            Command::Warm(_) | Command::Join { .. } | Command::Leave | Command::Put { .. } => {}
+        }
+    }
+
+    fn poll_output(&mut self) -> Option<Output<Message>> {
+        self.outputs.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Time> {
+        if !self.is_started() {
+            return None;
+        }
+        [
+            Some(self.next_period),
+            self.prober.next_deadline(),
+            self.suspicions.next(),
+            self.partners.next_deadline(),
+            self.next_flush,
+            self.next_full_push,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn view(&self) -> &dyn View {
+        self
+    }
+}
+
+impl View for Node {
+    fn status(&self, member: NodeId) -> Status {
+        self.membership.status(member)
+    }
+
+    fn alive(&self) -> usize {
+        self.membership.count()
+    }
+
+    fn version(&self, writer: NodeId) -> u64 {
+        self.store.version(writer)
+    }
+}
+
+impl Node {
+    const fn is_started(&self) -> bool {
+        matches!(self.stage, Stage::Joining | Stage::Running)
+    }
+
+    /// Starts the timers, each at a random phase: nodes that boot together must not act together.
+    fn begin(&mut self, now: Time, stage: Stage) {
+        self.stage = stage;
+        self.membership.merge(self.start.me, Standing::first_of_life(self.start.generation));
+        self.next_period = now + self.random_part_of(self.config.protocol_period);
+        self.gossip_phase = self.random_part_of(self.config.gossip_interval);
+        if let StateTransfer::Full { every } = self.config.state {
+            self.next_full_push = Some(now + self.random_part_of(every));
+        }
+    }
+
+    fn random_part_of(&mut self, whole: Duration) -> Duration {
+        whole.mul_f64(self.random.random_range(0.0..1.0))
+    }
+
+    /// Brings the partners in line with the rings.
+    pub(crate) fn read_rings(&mut self, now: Time) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let changes = self.partners.read(self.start.me, self.membership.iter(), now, &mut self.random);
+        self.outputs.extend(changes.connect.into_iter().map(Output::Connect));
+        self.outputs.extend(changes.disconnect.into_iter().map(Output::Disconnect));
+        for peer in self.partners.iter().filter(|peer| self.sync.is_up(*peer)).collect::<Vec<_>>() {
+            if self.partners.up(peer, now) {
+                self.outputs.push_back(Output::Connect(peer));
+            }
+        }
+    }
+
+    /// Sends a message, named and compressed as suits the connection.
+    pub(crate) fn send(&mut self, to: NodeId, channel: Channel, cause: Cause, body: Body) {
+        if to == self.start.me {
+            return;
+        }
+        let message = Message { names: self.sync.names(to), compression: self.config.compression, body };
+        self.outputs.push_back(Output::Send { to, channel, cause, message });
+    }
+
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(crate) fn introduce(&mut self, id: NodeId, address: SocketAddr) {
+        if id != self.start.me && self.membership.introduce(id, address) {
+            self.outputs.push_back(Output::Introduce { id, address });
+        }
+    }
+
+    /// Something waits to be flushed: the next whole gossip interval is the time for it.
+    pub(crate) fn schedule_flush(&mut self, now: Time) {
+        if self.next_flush.is_some() {
+            return;
+        }
+        let interval = self.config.gossip_interval.as_nanos() as u64;
+        let phase = self.gossip_phase.as_nanos() as u64;
+        let since_phase = now.nanos().saturating_sub(phase);
+        self.next_flush = Some(Time(phase + (since_phase / interval.max(1) + 1) * interval.max(1)));
+    }
+}

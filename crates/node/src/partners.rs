@@ -1,0 +1,196 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use rand::{RngExt, seq::SliceRandom};
+use rumormill_protocol::{NodeId, Random, Time};
+
+use crate::rings::{Neighbours, Rings};
+
+/// How long a node waits for the partner whose turn it is to dial before it dials itself.
+const DIAL_GRACE: Duration = Duration::from_secs(10);
+
+/// How long a partner that was never connected goes unprobed: a connection under way is not a failure.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// How long after an unexpected caller the rings are read again: it may have seen a change first.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
+
+/// The partners this node wants by the rings, and the order in which it probes them.
+#[derive(Debug)]
+pub(crate) struct Partners {
+    rings: Rings,
+    neighbours: Vec<Neighbours>,
+    wanted: BTreeMap<NodeId, Partner>,
+    /// Round-robin order of the wanted partners; a fresh one enters at a random place.
+    order: Vec<NodeId>,
+    next_in_order: usize,
+    /// This node's next move on each ring.
+    own_moves: Vec<Time>,
+    /// When the rings must be read again.
+    next_reading: Option<Time>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Partner {
+    since: Time,
+    /// When to dial, unless a connection came up before; `None` once asked for.
+    dial_at: Option<Time>,
+    was_up: bool,
+}
+
+/// What a reading of the rings asks of the connections.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) connect: Vec<NodeId>,
+    pub(crate) disconnect: Vec<NodeId>,
+}
+
+impl Partners {
+    pub(crate) const fn new(rings: Rings) -> Self {
+        Self {
+            rings,
+            neighbours: Vec::new(),
+            wanted: BTreeMap::new(),
+            order: Vec::new(),
+            next_in_order: 0,
+            own_moves: Vec::new(),
+            next_reading: None,
+        }
+    }
+
+    /// Reads the rings: who is wanted now, who no longer.
+    pub(crate) fn read(
+        &mut self,
+        me: NodeId,
+        members: impl Iterator<Item = NodeId>,
+        now: Time,
+        random: &mut Random,
+    ) -> Changes {
+        let moved: Vec<bool> = self.own_moves.iter().map(|moves| *moves <= now).collect();
+        self.neighbours = self.rings.neighbours(me, members, now);
+        let successors: BTreeSet<NodeId> = self.neighbours.iter().map(|found| found.successor).collect();
+        let predecessors: BTreeSet<NodeId> = self.neighbours.iter().map(|found| found.predecessor).collect();
+        let wanted: BTreeSet<NodeId> = successors.union(&predecessors).copied().collect();
+
+        let mut changes = Changes::default();
+        self.wanted.retain(|peer, _| {
+            let keep = wanted.contains(peer);
+            if !keep {
+                changes.disconnect.push(*peer);
+            }
+            keep
+        });
+        self.order.retain(|peer| wanted.contains(peer));
+        for &peer in &wanted {
+            if self.wanted.contains_key(&peer) {
+                continue;
+            }
+            let moved_here = self
+                .neighbours
+                .iter()
+                .zip(&moved)
+                .any(|(found, moved)| *moved && (found.predecessor == peer || found.successor == peer));
+            // The predecessor dials; where each precedes the other on some ring, the lower number.
+            let mine =
+                moved_here || successors.contains(&peer) && (me < peer || !predecessors.contains(&peer));
+            if mine {
+                changes.connect.push(peer);
+            }
+            let dial_at = (!mine).then_some(now + DIAL_GRACE);
+            self.wanted.insert(peer, Partner { since: now, dial_at, was_up: false });
+            let place = random.random_range(0..=self.order.len());
+            self.order.insert(place, peer);
+        }
+        if moved.is_empty() {
+            self.order.shuffle(random);
+        }
+        let rings = &self.rings;
+        self.own_moves = (0..rings.count()).map(|ring| rings.next_move(me, ring, now)).collect();
+        self.next_reading = self
+            .neighbours
+            .iter()
+            .enumerate()
+            .flat_map(|(ring, found)| {
+                [me, found.predecessor, found.successor].map(|member| rings.next_move(member, ring, now))
+            })
+            .min();
+        changes
+    }
+
+    /// Whether a member that became known or moved belongs among this node's neighbours.
+    pub(crate) fn concerns(&self, newcomer: NodeId, me: NodeId, now: Time) -> bool {
+        !self.wanted.contains_key(&newcomer)
+            && (self.neighbours.is_empty() || self.rings.comes_between(newcomer, me, &self.neighbours, now))
+    }
+
+    /// A connection to `peer` stands. Returns whether it should be held.
+    pub(crate) fn up(&mut self, peer: NodeId, now: Time) -> bool {
+        match self.wanted.get_mut(&peer) {
+            Some(partner) => {
+                partner.was_up = true;
+                partner.dial_at.take().is_some()
+            }
+            None => {
+                let look = now + SECOND_LOOK;
+                self.next_reading = Some(self.next_reading.map_or(look, |next| next.min(look)));
+                false
+            }
+        }
+    }
+
+    /// Partners that should have dialled this node and did not: dial them.
+    pub(crate) fn overdue(&mut self, now: Time) -> Vec<NodeId> {
+        let due = |partner: &Partner| partner.dial_at.is_some_and(|at| at <= now);
+        let mut overdue = Vec::new();
+        for (peer, partner) in self.wanted.iter_mut().filter(|(_, partner)| due(partner)) {
+            partner.dial_at = None;
+            overdue.push(*peer);
+        }
+        overdue
+    }
+
+    /// Whether the rings must be read again.
+    pub(crate) fn reading_due(&self, now: Time) -> bool {
+        self.next_reading.is_some_and(|at| at <= now)
+    }
+
+    /// When this table next wants attention.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.wanted.values().filter_map(|partner| partner.dial_at).chain(self.next_reading).min()
+    }
+
+    pub(crate) fn contains(&self, peer: NodeId) -> bool {
+        self.wanted.contains_key(&peer)
+    }
+
+    /// The partners, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.wanted.keys().copied()
+    }
+
+    /// The partner whose turn it is to be probed.
+    pub(crate) fn next_to_probe(&mut self, now: Time) -> Option<NodeId> {
+        for _ in 0..self.order.len() {
+            let peer = self.order[self.next_in_order % self.order.len()];
+            self.next_in_order = (self.next_in_order + 1) % self.order.len();
+            let partner = self.wanted.get(&peer)?;
+            if partner.was_up || now.since(partner.since) >= SETTLE {
+                return Some(peer);
+            }
+        }
+        None
+    }
+
+    /// Everyone who holds a connection with `member`, by the rings.
+    pub(crate) fn partners_of(
+        &self,
+        member: NodeId,
+        members: impl Iterator<Item = NodeId>,
+        now: Time,
+    ) -> BTreeSet<NodeId> {
+        let found = self.rings.neighbours(member, members, now);
+        found.into_iter().flat_map(|found| [found.predecessor, found.successor]).collect()
+    }
+}

@@ -1,0 +1,125 @@
+use std::collections::VecDeque;
+
+use rumormill_protocol::{NodeId, Time};
+
+/// Probes on behalf of others that are under way at most; when more are asked for, the oldest is forgotten.
+const MAX_RELAYS: usize = 64;
+
+/// Sequence numbers stay below this, so that they take two bytes at most.
+const SEQ_LIMIT: u16 = 1 << 14;
+
+/// This node's probe of the current protocol period, and those it makes for others.
+#[derive(Debug, Default)]
+pub(crate) struct Prober {
+    seq: u16,
+    current: Option<Probe>,
+    relays: VecDeque<Relay>,
+}
+
+/// A probe that has not been answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Probe {
+    pub(crate) target: NodeId,
+    pub(crate) seq: u16,
+    /// When to ask others, unless that has been done.
+    pub(crate) ask_others_at: Option<Time>,
+}
+
+/// A probe made for another.
+#[derive(Clone, Copy, Debug)]
+struct Relay {
+    seq: u16,
+    requester: NodeId,
+    requester_seq: u16,
+}
+
+/// What an answer was good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answered {
+    /// One's own probe, or nothing any more.
+    Own,
+    /// A probe made for another, who is to be told.
+    For { requester: NodeId, seq: u16 },
+}
+
+impl Prober {
+    /// Starts the period's probe and returns its number.
+    pub(crate) fn start(&mut self, target: NodeId, ask_others_at: Time) -> u16 {
+        let seq = self.next_seq();
+        self.current = Some(Probe { target, seq, ask_others_at: Some(ask_others_at) });
+        seq
+    }
+
+    /// Ends the period's probe; returns it when it was not answered.
+    pub(crate) const fn finish(&mut self) -> Option<Probe> {
+        self.current.take()
+    }
+
+    /// The probe that others must now be asked to help with.
+    pub(crate) fn overdue(&mut self, now: Time) -> Option<Probe> {
+        let probe = self.current.as_mut()?;
+        if probe.ask_others_at? > now {
+            return None;
+        }
+        probe.ask_others_at = None;
+        Some(*probe)
+    }
+
+    /// When [`overdue`](Self::overdue) next has something to say.
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.current?.ask_others_at
+    }
+
+    /// Notes a probe made for another and returns its number.
+    pub(crate) fn relay(&mut self, requester: NodeId, requester_seq: u16) -> u16 {
+        let seq = self.next_seq();
+        if self.relays.len() >= MAX_RELAYS {
+            self.relays.pop_front();
+        }
+        self.relays.push_back(Relay { seq, requester, requester_seq });
+        seq
+    }
+
+    /// An answer arrived.
+    pub(crate) fn answered(&mut self, seq: u16) -> Answered {
+        if self.current.is_some_and(|probe| probe.seq == seq) {
+            self.current = None;
+            return Answered::Own;
+        }
+        let Some(at) = self.relays.iter().position(|relay| relay.seq == seq) else { return Answered::Own };
+        let relay = self.relays.remove(at).expect("a position just found");
+        Answered::For { requester: relay.requester, seq: relay.requester_seq }
+    }
+
+    const fn next_seq(&mut self) -> u16 {
+        self.seq = (self.seq + 1) % SEQ_LIMIT;
+        self.seq
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_ends_the_probe_it_belongs_to_and_no_other() {
+        let mut prober = Prober::default();
+        let own = prober.start(NodeId(1), Time(5));
+        let other = prober.relay(NodeId(7), 99);
+        assert_eq!(prober.answered(other), Answered::For { requester: NodeId(7), seq: 99 });
+        assert!(prober.overdue(Time(4)).is_none());
+        assert!(prober.overdue(Time(5)).is_some());
+        assert!(prober.overdue(Time(6)).is_none(), "others are asked once");
+        assert_eq!(prober.answered(own), Answered::Own);
+        assert!(prober.finish().is_none());
+    }
+
+    #[test]
+    fn probes_for_others_are_bounded() {
+        let mut prober = Prober::default();
+        for seq in 0..1000 {
+            prober.relay(NodeId(1), seq);
+        }
+        assert_eq!(prober.relays.len(), MAX_RELAYS);
+    }
+}

@@ -1,0 +1,206 @@
+//! How state and membership get from node to node: meetings, flushes, full pushes, goodbyes.
+
+use rand::seq::SliceRandom;
+use rumormill_protocol::{
+    Cause, Channel, Entry, Event, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Status, Time, Value,
+};
+
+use crate::{
+    config::StateTransfer,
+    message::{Body, Digest, Meet, Names, Record},
+    node::{Node, Stage},
+    standing::Standing,
+    sync::{Sync, chunks},
+};
+
+/// Opinions in one message at most; it then stays far below the longest message even with every member named in
+/// full and with an IPv6 address.
+const MEMBERS_PER_MESSAGE: usize = 8192;
+
+/// Lives of one id are told apart by this many bits of a write's counter.
+const COUNTER_BITS: u32 = 32;
+
+impl Node {
+    pub(crate) fn say_meet(&mut self, peer: NodeId) {
+        let meet = Meet {
+            roster: self.membership.roster_hash(),
+            members: self.membership.hash(),
+            state: if self.carries_deltas() { self.store.hash() } else { 0 },
+            life: self.start.generation,
+            resume: self.sync.resume(peer),
+        };
+        self.sync.say_meet(peer, meet);
+        self.send(peer, Channel::Stream, Cause::Meet, Body::Meet(meet));
+    }
+
+    pub(crate) fn handle_meet(&mut self, from: NodeId, meet: &Meet) {
+        let roster_len = self.membership.roster_len();
+        let mut met = self.sync.hear_meet(from, meet, roster_len);
+        if met.answer_first {
+            if !self.sync.is_up(from) {
+                return;
+            }
+            self.say_meet(from);
+            met = self.sync.hear_meet(from, meet, roster_len);
+        }
+        if met.members_differ {
+            self.send_members(from);
+        }
+        if met.ask_digest {
+            self.send(from, Channel::Stream, Cause::Digest, Body::AskDigest);
+        }
+    }
+
+    /// The whole membership table, those of a common roster by opinion alone.
+    fn send_members(&mut self, to: NodeId) {
+        let names = self.sync.names(to);
+        let common = match names {
+            Names::Roster(length) => length as usize,
+            Names::Full => 0,
+        };
+        let table = self.membership.standings();
+        let dense =
+            table[..common.min(table.len())].chunks(MEMBERS_PER_MESSAGE).enumerate().map(|(part, dense)| {
+                let first =
+                    u32::try_from(part * MEMBERS_PER_MESSAGE).expect("a table of at most 2^20 members");
+                Body::Members { first, dense: dense.to_vec(), records: Vec::new() }
+            });
+        let records: Vec<Record> = self
+            .membership
+            .known()
+            .filter(|(member, _)| member.index() >= common)
+            .map(|(member, standing)| self.record(names, member, standing))
+            .collect();
+        let named = records.chunks(MEMBERS_PER_MESSAGE).map(|records| Body::Members {
+            first: 0,
+            dense: Vec::new(),
+            records: records.to_vec(),
+        });
+        for body in dense.chain(named).collect::<Vec<_>>() {
+            self.send(to, Channel::Stream, Cause::Members, body);
+        }
+    }
+
+    pub(crate) fn handle_members(
+        &mut self,
+        now: Time,
+        from: NodeId,
+        first: u32,
+        dense: &[Standing],
+        records: &[Record],
+    ) {
+        for (member, said) in (first..).map(NodeId).zip(dense) {
+            if said.status() != Status::Unknown {
+                self.hear(now, Some(from), member, *said);
+            }
+        }
+        self.hear_all(now, from, records);
+        if self.stage == Stage::Joining {
+            self.stage = Stage::Running;
+            self.read_rings(now);
+        }
+    }
+
+    pub(crate) fn send_digest(&mut self, to: NodeId) {
+        for part in Sync::digests(&self.store) {
+            self.send(to, Channel::Stream, Cause::Digest, part);
+        }
+    }
+
+    pub(crate) fn handle_digest(&mut self, from: NodeId, digest: &Digest) {
+        for delta in self.sync.answer(from, digest, &self.store) {
+            self.send(from, Channel::Stream, Cause::Delta, delta);
+        }
+    }
+
+    pub(crate) fn put(&mut self, now: Time, key: Key, value: Value) {
+        if key.len() > MAX_KEY_BYTES || value.len() > MAX_VALUE_BYTES {
+            return;
+        }
+        let floor = u64::from(self.start.generation) << COUNTER_BITS;
+        if let Some(entry) = self.store.write(self.start.me, floor, key, value) {
+            self.emit(Event::Wrote(entry.dot));
+            if self.carries_deltas() {
+                self.sync.wrote(entry.dot);
+                self.schedule_flush(now);
+            }
+        }
+    }
+
+    pub(crate) fn apply(&mut self, now: Time, from: NodeId, entries: &[Entry]) {
+        for entry in entries {
+            let new = self.store.apply(entry);
+            if new {
+                self.emit(Event::Applied(entry.dot));
+            }
+            if self.carries_deltas() {
+                self.sync.received(from, entry.dot, new);
+                if new {
+                    self.schedule_flush(now);
+                }
+            }
+        }
+    }
+
+    /// Sends a connected peer all that it lacks.
+    pub(crate) fn send_deltas(&mut self, to: NodeId) {
+        if self.sync.is_lost(to) {
+            self.say_meet(to);
+            return;
+        }
+        while self.carries_deltas() && self.sync.is_behind(to) {
+            if let Some(delta) = self.sync.delta(to, &self.store) {
+                self.send(to, Channel::Stream, Cause::Delta, delta);
+            }
+        }
+    }
+
+    /// A gossip interval is over: some partners get news and what they lack.
+    pub(crate) fn flush(&mut self, now: Time) {
+        self.next_flush = None;
+        let mut waiting: Vec<NodeId> = self
+            .partners
+            .iter()
+            .filter(|peer| self.sync.is_up(*peer))
+            .filter(|peer| !self.news.is_empty() || self.carries_deltas() && self.sync.is_behind(*peer))
+            .collect();
+        waiting.shuffle(&mut self.random);
+        let later = waiting.split_off(waiting.len().min(self.config.fanout));
+        for peer in waiting {
+            let news = self.news_for(peer);
+            if !news.is_empty() {
+                self.send(peer, Channel::Datagram, Cause::News, Body::News(news));
+            }
+            self.send_deltas(peer);
+        }
+        if !later.is_empty() || !self.news.is_empty() {
+            self.schedule_flush(now);
+        }
+    }
+
+    pub(crate) fn push_full_state(&mut self, now: Time) {
+        let StateTransfer::Full { every } = self.config.state else { return };
+        self.next_full_push =
+            self.next_full_push.map(|due| if due + every > now { due + every } else { now + every });
+        let Some(partner) = self.random_partner() else { return };
+        for entries in chunks(self.store.logs().flat_map(|(_, log)| log)) {
+            self.send(partner, Channel::Stream, Cause::FullState, Body::FullState(entries));
+        }
+    }
+
+    /// Says goodbye to everyone connected.
+    pub(crate) fn leave(&mut self) {
+        let me = self.start.me;
+        let standing = self.membership.standing(me).with(Status::Left);
+        self.membership.merge(me, standing);
+        for peer in self.sync.peers().collect::<Vec<_>>() {
+            let goodbye = Body::News(vec![Record { member: me, standing, address: None }]);
+            self.send(peer, Channel::Stream, Cause::Leave, goodbye);
+        }
+        self.stage = Stage::Gone;
+    }
+
+    fn carries_deltas(&self) -> bool {
+        self.config.state == StateTransfer::Delta
+    }
+}

@@ -1,0 +1,254 @@
+use std::collections::BTreeMap;
+
+use rumormill_protocol::{Dot, Entry, NodeId};
+
+use crate::{
+    log::{Holders, Log},
+    membership::MAX_MEMBERS,
+    message::{Body, Digest, Meet, Names},
+    store::Store,
+};
+
+/// Encoded bytes of writes that one message carries, but for the last write of it.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Writers that one digest names at most: it then stays below the longest message.
+const DIGEST_WRITERS: u32 = 16_384;
+
+/// Past connections whose positions are remembered.
+const MAX_RESUMES: usize = 64;
+
+/// What this node and each connected peer know to have in common, and how the rest gets across.
+///
+/// When a connection comes up both ends say [`Meet`]. Equal states: each cursor starts where the own log stood when
+/// its Meet was sent. Else, where the peer says how far it took this log in an earlier connection, the cursor starts
+/// there; else the peer is asked for its digest and sent what it lacks. From then on the peer is sent what is past
+/// its cursor and did not come from it. The stream keeps order, so a writer's writes arrive in the order of their
+/// counters and one version per writer says everything.
+#[derive(Debug, Default)]
+pub(crate) struct Sync {
+    log: Log,
+    links: BTreeMap<NodeId, Link>,
+    /// How far this node took a peer's log: its life and the position.
+    taken: BTreeMap<NodeId, (u32, u64)>,
+    bits_in_use: Holders,
+}
+
+#[derive(Debug)]
+struct Link {
+    /// This connection's bit; 0 when all are in use, and then nothing is known of what the peer has.
+    bit: Holders,
+    names: Names,
+    life: u32,
+    /// What this node said last, and where its log stood then, until the peer's answer.
+    said: Option<(Meet, u64)>,
+    /// Up to where the peer has this node's log; unknown until both have met.
+    cursor: Option<u64>,
+    /// Where the log stood when the first part of the peer's digest was answered.
+    answered_from: u64,
+}
+
+/// What follows from a peer's Meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Met {
+    /// The peer began: this node has to say its own Meet first, then look at the peer's again.
+    pub(crate) answer_first: bool,
+    /// The membership tables differ.
+    pub(crate) members_differ: bool,
+    /// It is not known what the peer lacks.
+    pub(crate) ask_digest: bool,
+}
+
+impl Sync {
+    pub(crate) fn up(&mut self, peer: NodeId) {
+        self.down(peer);
+        let bit = match (!self.bits_in_use).trailing_zeros() {
+            Holders::BITS => 0,
+            free => 1 << free,
+        };
+        self.bits_in_use |= bit;
+        let link = Link { bit, names: Names::Full, life: 0, said: None, cursor: None, answered_from: 0 };
+        self.links.insert(peer, link);
+    }
+
+    pub(crate) fn down(&mut self, peer: NodeId) {
+        if let Some(link) = self.links.remove(&peer) {
+            self.bits_in_use &= !link.bit;
+            self.log.forget(link.bit);
+        }
+    }
+
+    pub(crate) fn is_up(&self, peer: NodeId) -> bool {
+        self.links.contains_key(&peer)
+    }
+
+    pub(crate) fn peers(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.links.keys().copied()
+    }
+
+    pub(crate) fn names(&self, peer: NodeId) -> Names {
+        self.links.get(&peer).map_or(Names::Full, |link| link.names)
+    }
+
+    /// How far this node took the peer's log before, for its Meet.
+    pub(crate) fn resume(&self, peer: NodeId) -> Option<(u32, u64)> {
+        self.taken.get(&peer).copied()
+    }
+
+    /// This node says `meet` to `peer` now.
+    pub(crate) fn say_meet(&mut self, peer: NodeId, meet: Meet) {
+        let end = self.log.end();
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.said = Some((meet, end));
+            link.cursor = None;
+        }
+    }
+
+    /// The peer said its Meet.
+    pub(crate) fn hear_meet(&mut self, peer: NodeId, theirs: &Meet, roster_len: usize) -> Met {
+        let Some(link) = self.links.get_mut(&peer) else { return Met::default() };
+        let Some((mine, stood_at)) = link.said.take() else {
+            return Met { answer_first: true, ..Met::default() };
+        };
+        link.life = theirs.life;
+        link.names = match roster_len {
+            0 => Names::Full,
+            _ if mine.roster != theirs.roster => Names::Full,
+            length => Names::Roster(u32::try_from(length).unwrap_or(u32::MAX)),
+        };
+        link.cursor = if mine.state == theirs.state {
+            Some(stood_at)
+        } else {
+            theirs.resume.filter(|(life, at)| *life == mine.life && self.log.reaches(*at)).map(|(_, at)| at)
+        };
+        Met {
+            answer_first: false,
+            members_differ: mine.members != theirs.members,
+            ask_digest: link.cursor.is_none(),
+        }
+    }
+
+    /// A write of this node's own.
+    pub(crate) fn wrote(&mut self, dot: Dot) {
+        self.log.push(dot, 0);
+    }
+
+    /// A write arrived from `peer`.
+    pub(crate) fn received(&mut self, peer: NodeId, dot: Dot, new: bool) {
+        let bit = self.links.get(&peer).map_or(0, |link| link.bit);
+        if new {
+            self.log.push(dot, bit);
+        } else {
+            self.log.seen_again(dot, bit);
+        }
+    }
+
+    /// This node now has all of the peer's log up to `upto`.
+    pub(crate) fn took(&mut self, peer: NodeId, upto: u64) {
+        let Some(link) = self.links.get(&peer) else { return };
+        if !self.taken.contains_key(&peer) && self.taken.len() >= MAX_RESUMES {
+            let gone = self.taken.keys().find(|known| !self.links.contains_key(known)).copied();
+            self.taken.remove(&gone.unwrap_or(peer));
+        }
+        if self.taken.len() < MAX_RESUMES || self.taken.contains_key(&peer) {
+            self.taken.insert(peer, (link.life, upto));
+        }
+    }
+
+    /// Whether the peer may lack something that is in the log.
+    pub(crate) fn is_behind(&self, peer: NodeId) -> bool {
+        self.links.get(&peer).and_then(|link| link.cursor).is_some_and(|cursor| cursor < self.log.end())
+    }
+
+    /// Whether the peer fell so far behind that both have to meet again.
+    pub(crate) fn is_lost(&self, peer: NodeId) -> bool {
+        self.links.get(&peer).and_then(|link| link.cursor).is_some_and(|cursor| !self.log.reaches(cursor))
+    }
+
+    /// The next message of writes that the peer lacks; `None` when it lacks nothing any more.
+    pub(crate) fn delta(&mut self, peer: NodeId, store: &Store) -> Option<Body> {
+        let link = self.links.get_mut(&peer)?;
+        let mut cursor = link.cursor?;
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        while cursor < self.log.end() && bytes < CHUNK_BYTES {
+            // A write that a later one replaced is left out: the later one stands further on in the log.
+            if let Some(entry) = self.log.read(cursor, link.bit).and_then(|dot| store.entry(dot)) {
+                bytes += weight(entry);
+                entries.push(entry.clone());
+            }
+            cursor += 1;
+        }
+        link.cursor = Some(cursor);
+        (!entries.is_empty()).then_some(Body::Delta { upto: cursor, entries })
+    }
+
+    /// Answers a part of the peer's digest with what it lacks.
+    pub(crate) fn answer(&mut self, peer: NodeId, digest: &Digest, store: &Store) -> Vec<Body> {
+        let Some(link) = self.links.get_mut(&peer) else { return Vec::new() };
+        if digest.first == 0 {
+            link.answered_from = self.log.end();
+        }
+        let is_last = digest.end as usize >= MAX_MEMBERS;
+        let upto = if is_last { link.answered_from } else { 0 };
+        if is_last {
+            link.cursor = Some(link.answered_from);
+        }
+        let theirs: BTreeMap<NodeId, u64> = digest.versions.iter().copied().collect();
+        let lacking = store
+            .logs()
+            .filter(|(writer, _)| (digest.first..digest.end).contains(&writer.0))
+            .flat_map(|(writer, log)| {
+                let version = theirs.get(&writer).copied().unwrap_or(0);
+                log.iter().filter(move |entry| entry.dot.counter > version)
+            });
+        let mut chunks = chunks(lacking);
+        let last = chunks.pop();
+        let chunk = |entries, upto| Body::Delta { upto, entries };
+        chunks
+            .into_iter()
+            .map(|entries| chunk(entries, 0))
+            .chain(last.map(|entries| chunk(entries, upto)))
+            .collect()
+    }
+
+    /// This node's own digest, in parts that together cover all writers.
+    pub(crate) fn digests(store: &Store) -> Vec<Body> {
+        let versions: Vec<(NodeId, u64)> =
+            store.logs().filter_map(|(writer, log)| Some((writer, log.last()?.dot.counter))).collect();
+        let mut parts = Vec::new();
+        let mut first = 0;
+        let mut rest = versions.as_slice();
+        loop {
+            let (part, more) = rest.split_at(rest.len().min(DIGEST_WRITERS as usize));
+            let end = more.first().map_or(u32::MAX, |(writer, _)| writer.0);
+            parts.push(Body::Digest(Digest { first, end, versions: part.to_vec() }));
+            if more.is_empty() {
+                return parts;
+            }
+            (first, rest) = (end, more);
+        }
+    }
+}
+
+/// Splits writes into messages of about [`CHUNK_BYTES`].
+pub(crate) fn chunks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Vec<Entry>> {
+    let mut chunks: Vec<Vec<Entry>> = Vec::new();
+    let mut bytes = CHUNK_BYTES;
+    for entry in entries {
+        if bytes >= CHUNK_BYTES {
+            chunks.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += weight(entry);
+        if let Some(chunk) = chunks.last_mut() {
+            chunk.push(entry.clone());
+        }
+    }
+    chunks
+}
+
+/// About what a write takes on the wire.
+fn weight(entry: &Entry) -> usize {
+    entry.key.len() + entry.value.len() + 24
+}
