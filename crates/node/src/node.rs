@@ -103,7 +103,7 @@ impl Protocol for Node {
             Body::News(news) => self.hear_all(now, from, &news),
             Body::Meet(meet) => self.handle_meet(from, &meet),
             Body::Members { first, dense, records } => {
-                self.handle_members(now, from, first, &dense, &records)
+                self.handle_members(now, from, first, &dense, &records);
             }
             Body::AskDigest => self.send_digest(from),
             Body::Digest(digest) => self.handle_digest(from, &digest),

@@ -18,10 +18,10 @@ use writes::Writes;
 ///
 /// A node is live when it did not crash in the run; only live nodes count as receivers of writes and as observers
 /// of failures that all must notice. A write's times run from when it was *intended*, a failure's from when it
-/// happened. Who applied a
-/// write has all earlier ones of its writer, also those that were replaced and never sent. A percentile over writes or failures covers those that got that far. A write that died with its
-/// writer, held by no live node, is not one that failed to converge. What is wrongly held of live nodes counts
-/// from the beginning of the measured phase to the end of the run.
+/// happened. Who applied a write has all earlier ones of its writer, also those that were replaced and never sent.
+/// A percentile over writes or failures covers those that got that far. A write that died with its writer, held by
+/// no live node, is not one that failed to converge. What is wrongly held of live nodes counts from the beginning
+/// of the measured phase to the end of the run.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     nodes: usize,
