@@ -139,7 +139,7 @@ impl Writer<'_> {
                 for hash in [meet.roster, meet.members, meet.state] {
                     self.out.extend_from_slice(&hash.to_le_bytes());
                 }
-                self.number(u64::from(meet.life));
+                self.number(u64::from(meet.life) << 1 | u64::from(meet.answer));
                 if let Some((life, position)) = meet.resume {
                     self.number(u64::from(life));
                     self.number(position);
@@ -234,16 +234,17 @@ fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError> {
             news: records(&mut reader)?,
         },
         NEWS => Body::News(records(&mut reader)?),
-        MEET => Body::Meet(Meet {
-            roster: u64::from_le_bytes(reader.array()?),
-            members: u64::from_le_bytes(reader.array()?),
-            state: u64::from_le_bytes(reader.array()?),
-            life: reader.varint_u32()?,
-            resume: match reader.remaining() {
+        MEET => {
+            let hashes = [reader.array()?, reader.array()?, reader.array()?];
+            let [roster, members, state] = hashes.map(u64::from_le_bytes);
+            let number = reader.varint()?;
+            let life = u32::try_from(number >> 1).map_err(|_| DecodeError::Range)?;
+            let resume = match reader.remaining() {
                 0 => None,
                 _ => Some((reader.varint_u32()?, reader.varint()?)),
-            },
-        }),
+            };
+            Body::Meet(Meet { answer: number & 1 == 1, roster, members, state, life, resume })
+        }
         MEMBERS => {
             let first = reader.varint_u32()?;
             let count = reader.count(1)?;
@@ -352,8 +353,15 @@ mod tests {
             Body::Ack { seq: u16::MAX, news: Vec::new() },
             Body::PingRequest { seq: 1, target: NodeId(2), news: records.clone() },
             Body::News(records.clone()),
-            Body::Meet(Meet { roster: 1, members: 2, state: 3, life: 0, resume: None }),
-            Body::Meet(Meet { roster: 1, members: 2, state: 3, life: 0, resume: Some((1, 300)) }),
+            Body::Meet(Meet { answer: false, roster: 1, members: 2, state: 3, life: 0, resume: None }),
+            Body::Meet(Meet {
+                answer: true,
+                roster: 1,
+                members: 2,
+                state: 3,
+                life: 9,
+                resume: Some((1, 300)),
+            }),
             Body::Members { first: 5, dense: vec![Standing::alive(1); 200], records },
             Body::AskDigest,
             Body::Digest(Digest {

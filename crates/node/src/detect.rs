@@ -40,12 +40,7 @@ impl Node {
     }
 
     fn ping(&mut self, target: NodeId, seq: u16, cause: Cause) {
-        let mut news = self.news_for(target);
-        let standing = self.membership.standing(target);
-        // Whoever is suspected must hear of it first, to refute it.
-        if standing.status() == Status::Suspect && !news.iter().any(|record| record.member == target) {
-            news.push(Record { member: target, standing, address: None });
-        }
+        let news = self.news_for(target);
         self.send(target, Channel::Datagram, cause, Body::Ping { seq, news });
     }
 
@@ -161,7 +156,15 @@ impl Node {
         let limit = self.config.retransmissions(self.membership.count());
         let taken = self.news.take_for(to, RECORDS_PER_MESSAGE, limit);
         let names = self.sync.names(to);
-        taken.into_iter().map(|(member, standing)| self.record(names, member, standing)).collect()
+        let mut news: Vec<Record> =
+            taken.into_iter().map(|(member, standing)| self.record(names, member, standing)).collect();
+        // Whoever is suspected or taken for dead must hear of it whenever it is spoken to, so that it can refute it.
+        let standing = self.membership.standing(to);
+        let doubted = !matches!(standing.status(), Status::Alive | Status::Unknown);
+        if doubted && !news.iter().any(|record| record.member == to) {
+            news.push(Record { member: to, standing, address: None });
+        }
+        news
     }
 
     /// An opinion as it is told: with the address where the receiver may not have it.

@@ -93,6 +93,9 @@ pub struct Record {
 /// What two nodes compare first on a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meet {
+    /// Whether this answers the receiver's Meet. An answer is never answered, so that two nodes that disagree on
+    /// who began do not go on for ever.
+    pub answer: bool,
     /// Equal hashes: members may be named by index from here on.
     pub roster: u64,
     /// Equal hashes: both tables say the same.

@@ -132,7 +132,7 @@ impl Protocol for Node {
                 {
                     self.read_rings(now);
                 }
-                self.say_meet(peer);
+                self.say_meet(peer, false);
             }
             LinkEvent::Down => self.sync.down(peer),
             // The detector finds out by itself whether the peer is there.

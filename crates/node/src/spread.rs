@@ -21,8 +21,9 @@ const MEMBERS_PER_MESSAGE: usize = 8192;
 const COUNTER_BITS: u32 = 32;
 
 impl Node {
-    pub(crate) fn say_meet(&mut self, peer: NodeId) {
+    pub(crate) fn say_meet(&mut self, peer: NodeId, answer: bool) {
         let meet = Meet {
+            answer,
             roster: self.membership.roster_hash(),
             members: self.membership.hash(),
             state: if self.carries_deltas() { self.store.hash() } else { 0 },
@@ -40,7 +41,7 @@ impl Node {
             if !self.sync.is_up(from) {
                 return;
             }
-            self.say_meet(from);
+            self.say_meet(from, true);
             met = self.sync.hear_meet(from, meet, roster_len);
         }
         if met.members_differ {
@@ -145,7 +146,7 @@ impl Node {
     /// Sends a connected peer all that it lacks.
     pub(crate) fn send_deltas(&mut self, to: NodeId) {
         if self.sync.is_lost(to) {
-            self.say_meet(to);
+            self.say_meet(to, false);
             return;
         }
         while self.carries_deltas() && self.sync.is_behind(to) {

@@ -108,7 +108,7 @@ impl Sync {
     pub(crate) fn hear_meet(&mut self, peer: NodeId, theirs: &Meet, roster_len: usize) -> Met {
         let Some(link) = self.links.get_mut(&peer) else { return Met::default() };
         let Some((mine, stood_at)) = link.said.take() else {
-            return Met { answer_first: true, ..Met::default() };
+            return Met { answer_first: !theirs.answer, ..Met::default() };
         };
         link.life = theirs.life;
         link.names = match roster_len {
