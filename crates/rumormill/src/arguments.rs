@@ -87,7 +87,7 @@ pub(crate) struct Common {
     /// Changes any key of the scenario, such as node.fanout=4; may be repeated, and wins over everything else
     #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append)]
     pub(crate) set: Vec<String>,
-    /// The directory for the result [default: runs/<UTC time>-<scenario>]
+    /// The directory for the result [default: runs/TIME-SCENARIO, in UTC]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Replaces the result that a directory already holds
