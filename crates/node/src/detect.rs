@@ -44,7 +44,7 @@ impl Node {
         self.send(target, Channel::Datagram, cause, Body::Ping { seq, news });
     }
 
-    pub(crate) fn answer_ping(&mut self, _now: Time, from: NodeId, seq: u16) {
+    pub(crate) fn answer_ping(&mut self, from: NodeId, seq: u16) {
         let news = self.news_for(from);
         self.send(from, Channel::Datagram, Cause::Ack, Body::Ack { seq, news });
         self.send_deltas(from);
@@ -78,9 +78,9 @@ impl Node {
         }
     }
 
-    pub(crate) fn probe_for(&mut self, now: Time, requester: NodeId, seq: u16, target: NodeId) {
+    pub(crate) fn probe_for(&mut self, requester: NodeId, seq: u16, target: NodeId) {
         if target == self.start.me {
-            self.answer_ping(now, requester, seq);
+            self.answer_ping(requester, seq);
         } else if self.membership.standing(target).is_member() {
             let own = self.prober.relay(requester, seq);
             self.ping(target, own, Cause::Indirect);

@@ -90,7 +90,7 @@ impl Protocol for Node {
         match message.body {
             Body::Ping { seq, news } => {
                 self.hear_all(now, from, &news);
-                self.answer_ping(now, from, seq);
+                self.answer_ping(from, seq);
             }
             Body::Ack { seq, news } => {
                 self.hear_all(now, from, &news);
@@ -98,7 +98,7 @@ impl Protocol for Node {
             }
             Body::PingRequest { seq, target, news } => {
                 self.hear_all(now, from, &news);
-                self.probe_for(now, from, seq, target);
+                self.probe_for(from, seq, target);
             }
             Body::News(news) => self.hear_all(now, from, &news),
             Body::Meet(meet) => self.handle_meet(from, &meet),

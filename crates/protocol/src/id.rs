@@ -77,7 +77,7 @@ const fn gather(scattered: u32) -> u32 {
 }
 
 /// SplitMix64's finalizer (Steele, Lea, Flood 2014): a bijection of 64-bit words that looks random.
-pub(crate) const fn mix(word: u64) -> u64 {
+pub const fn mix(word: u64) -> u64 {
     let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

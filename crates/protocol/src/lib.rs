@@ -17,7 +17,7 @@ mod wire;
 pub use cause::Cause;
 pub use command::{Command, Contact, Entry, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, Value, WarmBoot};
 pub use event::{Dot, Event};
-pub use id::{NodeId, WIRE_ID_BYTES};
+pub use id::{NodeId, WIRE_ID_BYTES, mix};
 pub use output::{Channel, LinkEvent, Output};
 pub use protocol::{Protocol, Start};
 pub use random::{Purpose, Random, generator, stream};

@@ -7,7 +7,7 @@ pub(crate) fn terms() -> String {
             "wire",
             "bytes sent, each counted once at its sender, with QUIC, UDP and IPv4 headers; measured phase only",
         ),
-        ("pairs", "a time for each write and live node: from the write until that node had it"),
+        ("pairs", "a time for each write and live node: from when it was due until that node had it"),
         ("t50", "a time for each write: until 50 % (t99: 99 %, t100: all) of the live nodes had it"),
         ("first, all", "a time for each failure: until the first live node, or all of them, thought so"),
         ("lag", "how late nodes were woken for what they had planned; it is part of every time above"),
