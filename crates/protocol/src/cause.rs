@@ -18,8 +18,12 @@ pub enum Cause {
     Digest,
     /// State that the partner lacks.
     Delta,
+    /// A request for what this node lacks.
+    Pull,
     /// The whole state, whatever the partner has.
     FullState,
+    /// A try to reach a member that counts as dead, which may have been cut off only.
+    Reconnect,
     /// A goodbye.
     Leave,
     /// Anything else a protocol says.
@@ -28,7 +32,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of its index.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Probe,
         Self::Ack,
         Self::Indirect,
@@ -37,7 +41,9 @@ impl Cause {
         Self::Members,
         Self::Digest,
         Self::Delta,
+        Self::Pull,
         Self::FullState,
+        Self::Reconnect,
         Self::Leave,
         Self::Other,
     ];
@@ -58,7 +64,9 @@ impl Cause {
             Self::Members => "members",
             Self::Digest => "digest",
             Self::Delta => "delta",
+            Self::Pull => "pull",
             Self::FullState => "full-state",
+            Self::Reconnect => "reconnect",
             Self::Leave => "leave",
             Self::Other => "other",
         }

@@ -20,6 +20,10 @@ pub trait View {
     /// How this node sees a member; itself it sees alive.
     fn status(&self, member: NodeId) -> Status;
 
+    /// Which life of a member it knows of, counted from 0: how often the id was started before. 0 for one that it
+    /// does not know.
+    fn life(&self, member: NodeId) -> u32;
+
     /// How many members it takes for alive, itself included.
     fn alive(&self) -> usize;
 
