@@ -11,7 +11,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{
     config::Compression,
-    message::{Body, Digest, Meet, Message, Names, Record},
+    message::{Body, Check, Digest, Meet, Message, Names, Record},
     standing::Standing,
 };
 
@@ -30,6 +30,7 @@ const ASK_DIGEST: u8 = 6;
 const DIGEST: u8 = 7;
 const DELTA: u8 = 8;
 const FULL_STATE: u8 = 9;
+const PULL: u8 = 10;
 
 impl Wire for Message {
     fn encode(&self, out: &mut Vec<u8>) -> Sizes {
@@ -82,6 +83,7 @@ const fn kind(body: &Body) -> u8 {
         Body::Digest(_) => DIGEST,
         Body::Delta { .. } => DELTA,
         Body::FullState(_) => FULL_STATE,
+        Body::Pull { .. } => PULL,
     }
 }
 
@@ -125,9 +127,18 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn body(&mut self, body: &Body) {
         match body {
-            Body::Ping { seq, news } | Body::Ack { seq, news } => {
+            Body::Ping { seq, check, news } => {
+                self.number(u64::from(*seq));
+                self.check(*check);
+                self.records(news);
+            }
+            Body::Ack { seq, news } => {
                 self.number(u64::from(*seq));
                 self.records(news);
+            }
+            Body::Pull { salt, check } => {
+                self.number(u64::from(*salt));
+                self.check(*check);
             }
             Body::PingRequest { seq, target, news } => {
                 self.number(u64::from(*seq));
@@ -161,6 +172,11 @@ impl Writer<'_> {
             }
             Body::FullState(entries) => self.entries(entries),
         }
+    }
+
+    fn check(&mut self, check: Check) {
+        self.out.extend_from_slice(&check.members.to_le_bytes());
+        self.out.extend_from_slice(&check.state.to_le_bytes());
     }
 
     fn number(&mut self, number: u64) {
@@ -226,7 +242,10 @@ impl Writer<'_> {
 
 fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError> {
     let body = match kind {
-        PING => Body::Ping { seq: seq(&mut reader)?, news: records(&mut reader)? },
+        PING => {
+            Body::Ping { seq: seq(&mut reader)?, check: check(&mut reader)?, news: records(&mut reader)? }
+        }
+        PULL => Body::Pull { salt: seq(&mut reader)?, check: check(&mut reader)? },
         ACK => Body::Ack { seq: seq(&mut reader)?, news: records(&mut reader)? },
         PING_REQUEST => Body::PingRequest {
             seq: seq(&mut reader)?,
@@ -266,6 +285,11 @@ fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError> {
 
 fn seq(reader: &mut Reader<'_>) -> Result<u16, DecodeError> {
     u16::try_from(reader.varint()?).map_err(|_| DecodeError::Range)
+}
+
+fn check(reader: &mut Reader<'_>) -> Result<Check, DecodeError> {
+    let (members, state) = (reader.array()?, reader.array()?);
+    Ok(Check { members: u16::from_le_bytes(members), state: u16::from_le_bytes(state) })
 }
 
 fn name(reader: &mut Reader<'_>) -> Result<NodeId, DecodeError> {
@@ -330,6 +354,8 @@ mod tests {
 
     use super::*;
 
+    const CHECK: Check = Check { members: 0x1234, state: 0xff00 };
+
     fn encoded(message: &Message) -> Vec<u8> {
         let mut out = Vec::new();
         let sizes = message.encode(&mut out);
@@ -349,7 +375,8 @@ mod tests {
             Record { member: NodeId(70_000), standing: Standing::alive(9), address },
         ];
         vec![
-            Body::Ping { seq: 7, news: records.clone() },
+            Body::Ping { seq: 7, check: CHECK, news: records.clone() },
+            Body::Pull { salt: 9, check: CHECK },
             Body::Ack { seq: u16::MAX, news: Vec::new() },
             Body::PingRequest { seq: 1, target: NodeId(2), news: records.clone() },
             Body::News(records.clone()),
@@ -390,11 +417,11 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_probe_takes_three_bytes_at_most() {
-        let ping = Body::Ping { seq: (1 << 14) - 1, news: Vec::new() };
+    fn an_idle_probe_takes_seven_bytes_at_most() {
+        let ping = Body::Ping { seq: (1 << 14) - 1, check: CHECK, news: Vec::new() };
         assert_eq!(
             encoded(&Message { names: Names::Full, compression: Compression::None, body: ping }).len(),
-            3
+            7
         );
     }
 

@@ -21,6 +21,10 @@ pub struct Config {
     pub partners: usize,
     /// Each node dials one fresh partner in this time, on average.
     pub rotate_every: Duration,
+    /// Whom it talks to.
+    pub peers: Peers,
+    /// Who begins when there is news.
+    pub dissemination: Dissemination,
     /// How state is carried.
     pub state: StateTransfer,
     /// Whether messages are compressed.
@@ -40,6 +44,8 @@ impl Default for Config {
             fanout: 3,
             partners: 8,
             rotate_every: Duration::from_secs(180),
+            peers: Peers::Sticky,
+            dissemination: Dissemination::Push,
             state: StateTransfer::Delta,
             compression: Compression::Zstd { level: 1 },
         }
@@ -57,6 +63,39 @@ impl Config {
     pub fn retransmissions(&self, members: usize) -> usize {
         // The number of decimal digits of n is ⌈log10(n + 1)⌉.
         self.retransmit_mult * members.max(1).to_string().len()
+    }
+}
+
+/// Whom a node probes and gossips with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peers {
+    /// Its partners of an overlay that everyone can compute, over connections that stand.
+    Sticky,
+    /// Any member: each is probed in turn and gossip goes to some at random, over connections that are made when
+    /// needed and kept as long as there is room.
+    Uniform,
+}
+
+/// Who begins when there is news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dissemination {
+    /// Who has news tells `fanout` peers at each gossip interval.
+    Push,
+    /// Everyone asks `fanout` peers for news at each gossip interval, news or not.
+    Pull,
+    /// Both.
+    PushPull,
+}
+
+impl Dissemination {
+    /// Whether who has news tells it unasked.
+    pub const fn pushes(self) -> bool {
+        matches!(self, Self::Push | Self::PushPull)
+    }
+
+    /// Whether nodes ask for news.
+    pub const fn pulls(self) -> bool {
+        matches!(self, Self::Pull | Self::PushPull)
     }
 }
 

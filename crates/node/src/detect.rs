@@ -1,13 +1,17 @@
 //! SWIM's failure detector (Das, Gupta, Motivala, DSN 2002) and what news of members does to a node.
 
+use std::collections::BTreeSet;
+
 use rand::seq::{IndexedRandom, SliceRandom};
 use rumormill_protocol::{Cause, Channel, Event, NodeId, Status, Time};
 
 use crate::{
+    config::Peers,
     message::{Body, Names, Record},
     node::{Node, Stage},
     probe::Answered,
     standing::Standing,
+    tour::random_members,
 };
 
 /// Pieces of news that ride on one message at most: they then fit a packet with the message, even when named in full.
@@ -32,16 +36,36 @@ impl Node {
                 self.hear(now, None, probe.target, standing.with(Status::Suspect));
             }
         }
-        if let Some(target) = self.partners.next_to_probe(now) {
+        if let Some(target) = self.next_to_probe(now) {
             let seq = self.prober.start(target, now + self.config.probe_timeout);
             self.ping(target, seq, Cause::Probe);
-            self.send_deltas(target);
+            if self.config.dissemination.pushes() {
+                self.send_deltas(target);
+            }
         }
+        self.visit_the_dead(now);
+    }
+
+    fn next_to_probe(&mut self, now: Time) -> Option<NodeId> {
+        match self.config.peers {
+            Peers::Sticky => self.partners.next_to_probe(now),
+            Peers::Uniform => self.tour.next(self.start.me, &self.membership, &mut self.random),
+        }
+    }
+
+    /// Tells a dead member now and then that it counts as dead: if it was only cut off, it refutes that, and both
+    /// sides of what was cut meet again.
+    fn visit_the_dead(&mut self, now: Time) {
+        let (period, members) = (self.config.protocol_period, self.membership.count());
+        let Some(dead) = self.graves.visit(now, period, members, &mut self.random) else { return };
+        let news = self.news_for(dead);
+        self.send(dead, Channel::Datagram, Cause::Reconnect, Body::News(news));
     }
 
     fn ping(&mut self, target: NodeId, seq: u16, cause: Cause) {
         let news = self.news_for(target);
-        self.send(target, Channel::Datagram, cause, Body::Ping { seq, news });
+        let check = self.check(seq);
+        self.send(target, Channel::Datagram, cause, Body::Ping { seq, check, news });
     }
 
     pub(crate) fn answer_ping(&mut self, from: NodeId, seq: u16) {
@@ -64,13 +88,28 @@ impl Node {
         let useful = |node: &Self, helper: NodeId| {
             helper != me && helper != probe.target && node.membership.status(helper) == Status::Alive
         };
-        let near = self.partners.partners_of(probe.target, self.membership.iter(), now);
+        let near = match self.config.peers {
+            Peers::Sticky => self.partners.partners_of(probe.target, self.membership.iter(), now),
+            Peers::Uniform => BTreeSet::new(),
+        };
         let mut helpers: Vec<NodeId> = near.into_iter().filter(|helper| useful(self, *helper)).collect();
         helpers.shuffle(&mut self.random);
-        let mut others: Vec<NodeId> =
-            self.partners.iter().filter(|other| useful(self, *other) && !helpers.contains(other)).collect();
-        others.shuffle(&mut self.random);
-        helpers.extend(others);
+        let others = match self.config.peers {
+            Peers::Sticky => {
+                let mut partners: Vec<NodeId> = self.partners.iter().collect();
+                partners.shuffle(&mut self.random);
+                partners
+            }
+            // One more than needed: the suspect may be among them.
+            Peers::Uniform => {
+                random_members(me, &self.membership, self.config.indirect_probes + 1, &mut self.random)
+            }
+        };
+        for other in others {
+            if useful(self, other) && !helpers.contains(&other) {
+                helpers.push(other);
+            }
+        }
         for helper in helpers.into_iter().take(self.config.indirect_probes) {
             let news = self.news_for(helper);
             let body = Body::PingRequest { seq: probe.seq, target: probe.target, news };
@@ -111,6 +150,12 @@ impl Node {
             return;
         }
         let Some(before) = self.membership.merge(member, said) else { return };
+        self.members_changed = now;
+        match said.status() {
+            Status::Dead => self.graves.add(member, now),
+            _ => self.graves.remove(member),
+        }
+        let new_life = before.life() != said.life();
         match said.status() {
             Status::Suspect => {
                 if before.status() != Status::Suspect {
@@ -119,7 +164,7 @@ impl Node {
                 let until = now + self.config.suspicion_timeout(self.membership.count());
                 self.suspicions.raise(member, said, until);
             }
-            Status::Alive if before.status() != Status::Alive => self.emit(Event::Alive(member)),
+            Status::Alive if before.status() != Status::Alive || new_life => self.emit(Event::Alive(member)),
             Status::Dead if before.is_member() => self.emit(Event::DeclaredDead(member)),
             Status::Left if before.is_member() => self.emit(Event::Left(member)),
             _ => {}
@@ -139,15 +184,18 @@ impl Node {
         }
     }
 
-    /// Others say something of this node: unless it is what this node says itself, a higher incarnation outranks it.
+    /// Others say something of this node: a higher incarnation outranks it, now or already. Whoever still says what
+    /// was refuted before has not heard of that, and may not be the only one.
     fn refute(&mut self, now: Time, said: Standing) {
-        let mine = self.membership.standing(self.start.me);
-        if said <= mine {
+        let mut mine = self.membership.standing(self.start.me);
+        if said > mine {
+            mine = Standing::alive(said.incarnation() + 1);
+            self.membership.merge(self.start.me, mine);
+            self.members_changed = now;
+        } else if said == mine || said.status() == Status::Alive {
             return;
         }
-        let refuted = Standing::alive(said.incarnation() + 1);
-        self.membership.merge(self.start.me, refuted);
-        self.news.push(self.start.me, refuted, None);
+        self.news.push(self.start.me, mine, None);
         self.schedule_flush(now);
     }
 
@@ -178,8 +226,11 @@ impl Node {
         Record { member, standing, address }
     }
 
-    /// A partner for a push, at random among those that are connected.
-    pub(crate) fn random_partner(&mut self) -> Option<NodeId> {
+    /// Whom to push everything to: any member, or a partner at random among those that are connected.
+    pub(crate) fn random_peer(&mut self) -> Option<NodeId> {
+        if self.config.peers == Peers::Uniform {
+            return random_members(self.start.me, &self.membership, 1, &mut self.random).pop();
+        }
         let connected: Vec<NodeId> = self.partners.iter().filter(|peer| self.sync.is_up(*peer)).collect();
         connected.choose(&mut self.random).copied()
     }

@@ -2,12 +2,15 @@
 //!
 //! Read [`Node`] first, then [`Config`]. A node is a table of small parts: `membership` and `standing` (who is thought
 //! to be what), `rings` and `partners` (the overlay), `probe`, `suspicion` and `detect` (SWIM's failure detector),
-//! `news` (membership dissemination), `store`, `log` and `sync` (state and who lacks what of it), `message` and
+//! `news` (membership dissemination), `graves`
+//! (finding those again that were only cut off), `tour` (peers without an overlay), `agreement` (what remains), `store`, `log` and `sync` (state and who lacks what of it), `message` and
 //! `codec` (the wire).
 
+mod agreement;
 mod codec;
 mod config;
 mod detect;
+mod graves;
 mod log;
 mod membership;
 mod message;
@@ -22,8 +25,9 @@ mod standing;
 mod store;
 mod suspicion;
 mod sync;
+mod tour;
 
-pub use config::{Compression, Config, StateTransfer};
-pub use message::{Body, Digest, Meet, Message, Names, Record};
+pub use config::{Compression, Config, Dissemination, Peers, StateTransfer};
+pub use message::{Body, Check, Digest, Meet, Message, Names, Record};
 pub use node::Node;
 pub use standing::Standing;

@@ -31,6 +31,8 @@ pub enum Body {
     Ping {
         /// Returned in the answer.
         seq: u16,
+        /// What the sender holds, salted by `seq`.
+        check: Check,
         /// Membership news that rides along.
         news: Vec<Record>,
     },
@@ -49,6 +51,13 @@ pub enum Body {
         target: NodeId,
         /// Membership news that rides along.
         news: Vec<Record>,
+    },
+    /// What is new? Answered with news and what the sender lacks, if anything.
+    Pull {
+        /// Salts the check.
+        salt: u16,
+        /// What the sender holds.
+        check: Check,
     },
     /// Membership news alone.
     News(Vec<Record>),
@@ -88,6 +97,15 @@ pub struct Record {
     pub standing: Standing,
     /// Where it listens, for members that are named in full and alive.
     pub address: Option<SocketAddr>,
+}
+
+/// What a node holds, in short: salted, so that different tables whose checks collide differ the next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Of its membership table.
+    pub members: u16,
+    /// Of its writers' versions.
+    pub state: u16,
 }
 
 /// What two nodes compare first on a new connection.

@@ -7,7 +7,8 @@ use rumormill_protocol::{
 };
 
 use crate::{
-    config::{Config, StateTransfer},
+    config::{Config, Dissemination, Peers, StateTransfer},
+    graves::Graves,
     membership::Membership,
     message::{Body, Message},
     news::News,
@@ -18,6 +19,7 @@ use crate::{
     store::Store,
     suspicion::Suspicions,
     sync::Sync,
+    tour::Tour,
 };
 
 /// One gossip node as a state machine; [`Protocol`] says how it is driven.
@@ -29,6 +31,10 @@ pub struct Node {
     pub(crate) stage: Stage,
     pub(crate) membership: Membership,
     pub(crate) partners: Partners,
+    pub(crate) tour: Tour,
+    pub(crate) graves: Graves,
+    /// Through whom it joins.
+    seeds: Vec<NodeId>,
     pub(crate) prober: Prober,
     pub(crate) suspicions: Suspicions,
     pub(crate) news: News,
@@ -42,6 +48,14 @@ pub struct Node {
     pub(crate) next_flush: Option<Time>,
     /// When to push the whole state.
     pub(crate) next_full_push: Option<Time>,
+    /// When to ask for news.
+    pub(crate) next_pull: Option<Time>,
+    /// With uniform peers: flushes for which the latest write is still passed on.
+    pub(crate) hot_flushes: usize,
+    /// When the membership table last changed.
+    pub(crate) members_changed: Time,
+    /// When the state last changed.
+    pub(crate) state_changed: Time,
     outputs: VecDeque<Output<Message>>,
 }
 
@@ -70,6 +84,9 @@ impl Protocol for Node {
             stage: Stage::Idle,
             membership: Membership::new(),
             partners: Partners::new(Rings::new(config.partners, config.rotate_every)),
+            tour: Tour::default(),
+            graves: Graves::default(),
+            seeds: Vec::new(),
             prober: Prober::default(),
             suspicions: Suspicions::default(),
             news: News::default(),
@@ -79,6 +96,10 @@ impl Protocol for Node {
             gossip_phase: Duration::ZERO,
             next_flush: None,
             next_full_push: None,
+            next_pull: None,
+            hot_flushes: 0,
+            members_changed: Time::ZERO,
+            state_changed: Time::ZERO,
             outputs: VecDeque::new(),
         }
     }
@@ -88,9 +109,14 @@ impl Protocol for Node {
             return;
         }
         match message.body {
-            Body::Ping { seq, news } => {
+            Body::Ping { seq, check, news } => {
                 self.hear_all(now, from, &news);
                 self.answer_ping(from, seq);
+                self.compare(now, from, seq, check);
+            }
+            Body::Pull { salt, check } => {
+                self.answer_pull(from, salt, check);
+                self.compare(now, from, salt, check);
             }
             Body::Ack { seq, news } => {
                 self.hear_all(now, from, &news);
@@ -124,13 +150,8 @@ impl Protocol for Node {
         match link {
             LinkEvent::Up => {
                 self.sync.up(peer);
-                if self.partners.up(peer, now) {
-                    self.outputs.push_back(Output::Connect(peer));
-                }
-                if self.partners.concerns(peer, self.start.me, now)
-                    && self.membership.standing(peer).is_member()
-                {
-                    self.read_rings(now);
+                if self.reads_rings() {
+                    self.partner_up(now, peer);
                 }
                 self.say_meet(peer, false);
             }
@@ -161,6 +182,9 @@ impl Protocol for Node {
         if self.next_full_push.is_some_and(|at| at <= now) {
             self.push_full_state(now);
         }
+        if self.next_pull.is_some_and(|at| at <= now) {
+            self.pull(now);
+        }
     }
 
     fn handle_command(&mut self, now: Time, command: Command) {
@@ -174,6 +198,7 @@ impl Protocol for Node {
             Command::Join { seeds } if self.stage == Stage::Idle => {
                 self.begin(now, Stage::Joining);
                 for seed in seeds.into_iter().filter(|seed| seed.id != self.start.me) {
+                    self.seeds.push(seed.id);
                     self.outputs.push_back(Output::Introduce { id: seed.id, address: seed.address });
                     self.outputs.push_back(Output::Connect(seed.id));
                 }
@@ -199,6 +224,7 @@ impl Protocol for Node {
             self.partners.next_deadline(),
             self.next_flush,
             self.next_full_push,
+            self.next_pull,
         ]
         .into_iter()
         .flatten()
@@ -213,6 +239,10 @@ impl Protocol for Node {
 impl View for Node {
     fn status(&self, member: NodeId) -> Status {
         self.membership.status(member)
+    }
+
+    fn life(&self, member: NodeId) -> u32 {
+        self.membership.standing(member).life()
     }
 
     fn alive(&self) -> usize {
@@ -238,15 +268,41 @@ impl Node {
         if let StateTransfer::Full { every } = self.config.state {
             self.next_full_push = Some(now + self.random_part_of(every));
         }
+        if self.config.dissemination.pulls() {
+            self.next_pull = Some(now + self.random_part_of(self.config.gossip_interval));
+        }
+    }
+
+    /// A member told who is there: this node is one of them, and holds its seeds no longer.
+    pub(crate) fn joined(&mut self, now: Time) {
+        self.stage = Stage::Running;
+        let seeds = std::mem::take(&mut self.seeds);
+        self.outputs.extend(seeds.into_iter().map(Output::Disconnect));
+        self.read_rings(now);
     }
 
     fn random_part_of(&mut self, whole: Duration) -> Duration {
         whole.mul_f64(self.random.random_range(0.0..1.0))
     }
 
+    /// Whether this node has partners by the rings, or will have as soon as it knows a member.
+    fn reads_rings(&self) -> bool {
+        self.stage == Stage::Running && self.config.peers == Peers::Sticky
+    }
+
+    fn partner_up(&mut self, now: Time, peer: NodeId) {
+        if self.partners.up(peer, now) {
+            self.outputs.push_back(Output::Connect(peer));
+        }
+        let concerned = self.partners.concerns(peer, self.start.me, now);
+        if concerned && self.membership.standing(peer).is_member() {
+            self.read_rings(now);
+        }
+    }
+
     /// Brings the partners in line with the rings.
     pub(crate) fn read_rings(&mut self, now: Time) {
-        if self.stage != Stage::Running {
+        if !self.reads_rings() {
             return;
         }
         let changes = self.partners.read(self.start.me, self.membership.iter(), now, &mut self.random);
@@ -280,7 +336,7 @@ impl Node {
 
     /// Something waits to be flushed: the next whole gossip interval is the time for it.
     pub(crate) fn schedule_flush(&mut self, now: Time) {
-        if self.next_flush.is_some() {
+        if self.next_flush.is_some() || self.config.dissemination == Dissemination::Pull {
             return;
         }
         let interval = self.config.gossip_interval.as_nanos() as u64;

@@ -1,16 +1,17 @@
 //! How state and membership get from node to node: meetings, flushes, full pushes, goodbyes.
 
-use rand::seq::SliceRandom;
+use rand::{RngExt, seq::SliceRandom};
 use rumormill_protocol::{
     Cause, Channel, Entry, Event, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Status, Time, Value,
 };
 
 use crate::{
-    config::StateTransfer,
-    message::{Body, Digest, Meet, Names, Record},
+    config::{Peers, StateTransfer},
+    message::{Body, Check, Digest, Meet, Names, Record},
     node::{Node, Stage},
     standing::Standing,
     sync::{Sync, chunks},
+    tour::random_members,
 };
 
 /// Opinions in one message at most; it then stays far below the longest message even with every member named in
@@ -92,14 +93,23 @@ impl Node {
     ) {
         for (member, said) in (first..).map(NodeId).zip(dense) {
             if said.status() != Status::Unknown {
-                self.hear(now, Some(from), member, *said);
+                self.hear(now, Some(from), member, self.as_hearsay(member, *said));
             }
         }
-        self.hear_all(now, from, records);
+        let doubted =
+            |record: &Record| Record { standing: self.as_hearsay(record.member, record.standing), ..*record };
+        let records: Vec<Record> = records.iter().map(doubted).collect();
+        self.hear_all(now, from, &records);
         if self.stage == Stage::Joining {
-            self.stage = Stage::Running;
-            self.read_rings(now);
+            self.joined(now);
         }
+    }
+
+    /// What another's whole table says of a member. After a cut each side takes the other for dead: a death that this
+    /// node has not heard of as news counts as a suspicion, which the member can still refute.
+    fn as_hearsay(&self, member: NodeId, said: Standing) -> Standing {
+        let known = self.membership.standing(member).is_member();
+        if known && said.status() == Status::Dead { said.with(Status::Suspect) } else { said }
     }
 
     pub(crate) fn send_digest(&mut self, to: NodeId) {
@@ -123,7 +133,7 @@ impl Node {
             self.emit(Event::Wrote(entry.dot));
             if self.carries_deltas() {
                 self.sync.wrote(entry.dot);
-                self.schedule_flush(now);
+                self.changed(now);
             }
         }
     }
@@ -137,10 +147,17 @@ impl Node {
             if self.carries_deltas() {
                 self.sync.received(from, entry.dot, new);
                 if new {
-                    self.schedule_flush(now);
+                    self.changed(now);
                 }
             }
         }
+    }
+
+    /// There is a write to pass on.
+    fn changed(&mut self, now: Time) {
+        self.state_changed = now;
+        self.hot_flushes = self.config.retransmissions(self.membership.count());
+        self.schedule_flush(now);
     }
 
     /// Sends a connected peer all that it lacks.
@@ -156,9 +173,17 @@ impl Node {
         }
     }
 
-    /// A gossip interval is over: some partners get news and what they lack.
+    /// A gossip interval is over: some peers get news and what they lack.
     pub(crate) fn flush(&mut self, now: Time) {
         self.next_flush = None;
+        match self.config.peers {
+            Peers::Sticky => self.flush_to_partners(now),
+            Peers::Uniform => self.flush_to_anyone(now),
+        }
+    }
+
+    /// Goes on until every partner has been sent everything.
+    fn flush_to_partners(&mut self, now: Time) {
         let mut waiting: Vec<NodeId> = self
             .partners
             .iter()
@@ -179,11 +204,64 @@ impl Node {
         }
     }
 
+    /// Goes on as long as a piece of news is passed on: nobody knows who lacks it.
+    fn flush_to_anyone(&mut self, now: Time) {
+        let (me, fanout) = (self.start.me, self.config.fanout);
+        for peer in random_members(me, &self.membership, fanout, &mut self.random) {
+            let news = self.news_for(peer);
+            // Even without news: a connection has to be made, and then both compare what they have.
+            if !news.is_empty() || !self.sync.is_up(peer) {
+                self.send(peer, Channel::Datagram, Cause::News, Body::News(news));
+            }
+            self.send_deltas(peer);
+        }
+        self.hot_flushes = self.hot_flushes.saturating_sub(1);
+        if self.hot_flushes > 0 || !self.news.is_empty() {
+            self.schedule_flush(now);
+        }
+    }
+
+    /// Asks some peers for what is new.
+    pub(crate) fn pull(&mut self, now: Time) {
+        let interval = self.config.gossip_interval;
+        self.next_pull =
+            self.next_pull.map(|due| if due + interval > now { due + interval } else { now + interval });
+        let peers = match self.config.peers {
+            Peers::Uniform => {
+                random_members(self.start.me, &self.membership, self.config.fanout, &mut self.random)
+            }
+            Peers::Sticky => {
+                let mut partners: Vec<NodeId> =
+                    self.partners.iter().filter(|peer| self.sync.is_up(*peer)).collect();
+                partners.shuffle(&mut self.random);
+                partners.truncate(self.config.fanout);
+                partners
+            }
+        };
+        let salt = self.random.random();
+        for peer in peers {
+            let check = self.check(salt);
+            self.send(peer, Channel::Datagram, Cause::Pull, Body::Pull { salt, check });
+        }
+    }
+
+    /// A peer asks for what is new.
+    pub(crate) fn answer_pull(&mut self, from: NodeId, salt: u16, theirs: Check) {
+        if self.check(salt) == theirs {
+            return;
+        }
+        let news = self.news_for(from);
+        if !news.is_empty() {
+            self.send(from, Channel::Datagram, Cause::News, Body::News(news));
+        }
+        self.send_deltas(from);
+    }
+
     pub(crate) fn push_full_state(&mut self, now: Time) {
         let StateTransfer::Full { every } = self.config.state else { return };
         self.next_full_push =
             self.next_full_push.map(|due| if due + every > now { due + every } else { now + every });
-        let Some(partner) = self.random_partner() else { return };
+        let Some(partner) = self.random_peer() else { return };
         for entries in chunks(self.store.logs().flat_map(|(_, log)| log)) {
             self.send(partner, Channel::Stream, Cause::FullState, Body::FullState(entries));
         }
@@ -201,7 +279,7 @@ impl Node {
         self.stage = Stage::Gone;
     }
 
-    fn carries_deltas(&self) -> bool {
+    pub(crate) fn carries_deltas(&self) -> bool {
         self.config.state == StateTransfer::Delta
     }
 }

@@ -40,6 +40,11 @@ impl Standing {
         self.0 >> 2
     }
 
+    /// Which life of the id that is, counted from 0.
+    pub const fn life(self) -> u32 {
+        self.incarnation().saturating_sub(1) / INCARNATIONS_PER_LIFE
+    }
+
     /// The same incarnation with another status.
     #[must_use]
     pub const fn with(self, status: Status) -> Self {
@@ -88,6 +93,8 @@ mod tests {
         assert!(alive(2) > dead(1), "a node that was wrongly declared dead comes back");
         assert!(dead(1).with(Status::Left) > dead(1));
         assert!(Standing::first_of_life(1) > Standing::first_of_life(0).with(Status::Left));
+        assert_eq!([0, 1, 7].map(|life| Standing::first_of_life(life).life()), [0, 1, 7]);
+        assert_eq!(Standing::alive(Standing::first_of_life(3).incarnation() + 9).life(), 3);
         assert_eq!(Standing::UNKNOWN.status(), Status::Unknown);
         assert!(Standing::first_of_life(0) > Standing::UNKNOWN);
     }

@@ -46,6 +46,8 @@ struct Link {
     cursor: Option<u64>,
     /// Where the log stood when the first part of the peer's digest was answered.
     answered_from: u64,
+    /// The peer's writes are not what its cursor says: only its digest tells.
+    doubted: bool,
 }
 
 /// What follows from a peer's Meet.
@@ -67,7 +69,15 @@ impl Sync {
             free => 1 << free,
         };
         self.bits_in_use |= bit;
-        let link = Link { bit, names: Names::Full, life: 0, said: None, cursor: None, answered_from: 0 };
+        let link = Link {
+            bit,
+            names: Names::Full,
+            life: 0,
+            said: None,
+            cursor: None,
+            answered_from: 0,
+            doubted: false,
+        };
         self.links.insert(peer, link);
     }
 
@@ -116,8 +126,11 @@ impl Sync {
             _ if mine.roster != theirs.roster => Names::Full,
             length => Names::Roster(u32::try_from(length).unwrap_or(u32::MAX)),
         };
+        let doubted = std::mem::take(&mut link.doubted);
         link.cursor = if mine.state == theirs.state {
             Some(stood_at)
+        } else if doubted {
+            None
         } else {
             theirs.resume.filter(|(life, at)| *life == mine.life && self.log.reaches(*at)).map(|(_, at)| at)
         };
@@ -158,6 +171,19 @@ impl Sync {
     /// Whether the peer may lack something that is in the log.
     pub(crate) fn is_behind(&self, peer: NodeId) -> bool {
         self.links.get(&peer).and_then(|link| link.cursor).is_some_and(|cursor| cursor < self.log.end())
+    }
+
+    /// Whether both have met and the peer was sent all there is.
+    pub(crate) fn is_even(&self, peer: NodeId) -> bool {
+        let end = self.log.end();
+        self.links.get(&peer).is_some_and(|link| link.said.is_none() && link.cursor == Some(end))
+    }
+
+    /// What the peer has is not what its cursor says: at the next meeting it is asked for its digest.
+    pub(crate) fn doubt(&mut self, peer: NodeId) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.doubted = true;
+        }
     }
 
     /// Whether the peer fell so far behind that both have to meet again.

@@ -1,174 +1,12 @@
-//! A small cluster in virtual time, on a network that delays every message by 5 ms and loses what it is told to.
+//! Small clusters in virtual time: crashes, writes, joins, goodbyes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+mod world;
 
-use rumormill_node::{Body, Config, Message, Node, StateTransfer};
-use rumormill_protocol::{
-    Command, Contact, Dot, Entry, Event, LinkEvent, NodeId, Output, Protocol, Purpose, Start, Status, Time,
-    WarmBoot, Wire, stream,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-const DELAY: Duration = Duration::from_millis(5);
-
-/// What the network carries.
-enum Parcel {
-    Message(NodeId, Vec<u8>),
-    Link(NodeId, LinkEvent),
-}
-
-struct World {
-    nodes: Vec<Option<Node>>,
-    links: BTreeSet<(NodeId, NodeId)>,
-    under_way: BTreeMap<(Time, u64), (NodeId, Parcel)>,
-    sent: u64,
-    now: Time,
-    events: Vec<(Time, NodeId, Event)>,
-    meets: usize,
-}
-
-impl World {
-    fn silent(count: u32, config: &Config) -> Self {
-        let node = |number| {
-            let me = NodeId(number);
-            let seed = stream(1, Purpose::Protocol, Some(me));
-            let start = Start { me, address: contact(number).address, generation: 0, seed };
-            Some(Node::new(config, &start, Time::ZERO))
-        };
-        Self {
-            nodes: (0..count).map(node).collect(),
-            links: BTreeSet::new(),
-            under_way: BTreeMap::new(),
-            sent: 0,
-            now: Time::ZERO,
-            events: Vec::new(),
-            meets: 0,
-        }
-    }
-
-    fn warm(count: u32, config: &Config) -> Self {
-        let mut world = Self::silent(count, config);
-        let entries =
-            (0..count).flat_map(|writer| (1..=3).map(move |counter| entry(writer, counter))).collect();
-        let warm = Arc::new(WarmBoot { roster: (0..count).map(contact).collect(), entries });
-        for number in 0..count {
-            world.command(NodeId(number), Command::Warm(Arc::clone(&warm)));
-        }
-        world
-    }
-
-    fn command(&mut self, node: NodeId, command: Command) {
-        let now = self.now;
-        if let Some(live) = &mut self.nodes[node.index()] {
-            live.handle_command(now, command);
-        }
-        self.drain(node);
-    }
-
-    /// Lets a connection's ends both hear of it, once more if it stands already.
-    fn link(&mut self, one: NodeId, two: NodeId) {
-        self.links.insert((one.min(two), one.max(two)));
-        self.post(one, Parcel::Link(two, LinkEvent::Up));
-        self.post(two, Parcel::Link(one, LinkEvent::Up));
-    }
-
-    fn post(&mut self, to: NodeId, parcel: Parcel) {
-        self.sent += 1;
-        self.under_way.insert((self.now + DELAY, self.sent), (to, parcel));
-    }
-
-    fn drain(&mut self, from: NodeId) {
-        while let Some(output) = self.nodes[from.index()].as_mut().and_then(Node::poll_output) {
-            match output {
-                Output::Connect(to) | Output::Send { to, .. }
-                    if self.nodes[to.index()].is_some()
-                        && !self.links.contains(&(from.min(to), from.max(to))) =>
-                {
-                    self.link(from, to);
-                    if let Output::Send { message, .. } = output {
-                        self.carry(from, to, &message);
-                    }
-                }
-                Output::Send { to, message, .. } => self.carry(from, to, &message),
-                Output::Event(event) => self.events.push((self.now, from, event)),
-                Output::Connect(_) | Output::Disconnect(_) | Output::Introduce { .. } => {}
-            }
-        }
-    }
-
-    fn carry(&mut self, from: NodeId, to: NodeId, message: &Message) {
-        self.meets += usize::from(matches!(message.body, Body::Meet(_)));
-        let mut bytes = Vec::new();
-        message.encode(&mut bytes);
-        self.post(to, Parcel::Message(from, bytes));
-    }
-
-    fn run(&mut self, lasts: Duration) {
-        let end = self.now + lasts;
-        loop {
-            let timer = (0u32..)
-                .zip(&self.nodes)
-                .filter_map(|(number, node)| Some((node.as_ref()?.poll_timeout()?, NodeId(number))))
-                .min();
-            let parcel = self.under_way.keys().next().copied();
-            let timer_first = match (timer, parcel) {
-                (Some((at, _)), Some((arrives, _))) => at < arrives,
-                (timer, _) => timer.is_some(),
-            };
-            let next = if timer_first { timer.map(|(at, _)| at) } else { parcel.map(|(at, _)| at) };
-            let Some(next) = next.filter(|at| *at <= end) else { break };
-            self.now = self.now.max(next);
-            let now = self.now;
-            let woken = if timer_first {
-                let (_, woken) = timer.expect("the timer came first");
-                if let Some(node) = &mut self.nodes[woken.index()] {
-                    node.handle_timeout(now);
-                }
-                woken
-            } else {
-                let (_, (to, parcel)) = self.under_way.pop_first().expect("a parcel came first");
-                if let Some(node) = &mut self.nodes[to.index()] {
-                    match parcel {
-                        Parcel::Link(peer, link) => node.handle_link(now, peer, link),
-                        Parcel::Message(from, bytes) => {
-                            let message = Message::decode(&bytes).expect("what a node encodes decodes");
-                            node.handle_message(now, from, message);
-                        }
-                    }
-                }
-                to
-            };
-            self.drain(woken);
-        }
-        self.now = end;
-    }
-
-    fn crash(&mut self, victim: NodeId) {
-        self.nodes[victim.index()] = None;
-        self.links.retain(|(one, two)| *one != victim && *two != victim);
-    }
-
-    fn live(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.iter().flatten()
-    }
-}
-
-fn contact(number: u32) -> Contact {
-    let address = ([127, 0, 0, 1], 10_000 + number as u16).into();
-    Contact { id: NodeId(number), address }
-}
-
-fn entry(writer: u32, counter: u64) -> Entry {
-    let key = Arc::from(format!("k{counter}"));
-    Entry { dot: Dot { writer: NodeId(writer), counter }, key, value: Arc::from([writer as u8; 100]) }
-}
-
-fn put(key: &str) -> Command {
-    Command::Put { key: Arc::from(key), value: Arc::from([1; 64]) }
-}
+use rumormill_node::{Config, StateTransfer};
+use rumormill_protocol::{Command, Event, LinkEvent, NodeId, Protocol, Status, View};
+use world::{World, contact, put};
 
 #[test]
 fn a_crash_is_suspected_in_time_and_everyone_declares_it_and_nobody_else_dead() {
@@ -254,7 +92,7 @@ fn ends_that_hear_of_their_connection_a_different_number_of_times_stop_meeting()
     world.run(Duration::from_secs(1));
     let before = world.meets;
     // One end hears Up again, as after a dial that crossed another.
-    world.post(NodeId(0), Parcel::Link(NodeId(1), LinkEvent::Up));
+    world.tell(NodeId(0), NodeId(1), LinkEvent::Up);
     world.run(Duration::from_secs(5));
     assert!(world.meets - before <= 3, "{} meets", world.meets - before);
     world.command(NodeId(0), put("k1"));

@@ -1,0 +1,83 @@
+use std::{collections::BTreeMap, time::Duration};
+
+use rand::RngExt;
+use rumormill_protocol::{NodeId, Random, Time};
+
+/// How often the cluster as a whole tries to reach each dead member, on average: a member that was only cut off is
+/// then found within seconds of its return, and one that is gone for good costs a dial in this time, whatever the
+/// size of the cluster.
+const RETRY_EVERY: Duration = Duration::from_secs(10);
+
+/// A member that has been dead for longer is left in peace.
+const RETRY_FOR: Duration = Duration::from_secs(3_600);
+
+/// Members that count as dead, and since when: at most as many as the membership table takes.
+#[derive(Debug, Default)]
+pub(crate) struct Graves {
+    since: BTreeMap<NodeId, Time>,
+}
+
+impl Graves {
+    pub(crate) fn add(&mut self, member: NodeId, now: Time) {
+        self.since.insert(member, now);
+    }
+
+    pub(crate) fn remove(&mut self, member: NodeId) {
+        self.since.remove(&member);
+    }
+
+    /// Once in a `period`, by each of `members`: whom to try to reach, if anyone.
+    pub(crate) fn visit(
+        &mut self,
+        now: Time,
+        period: Duration,
+        members: usize,
+        random: &mut Random,
+    ) -> Option<NodeId> {
+        self.since.retain(|_, since| now.since(*since) < RETRY_FOR);
+        let share = period.as_secs_f64() / RETRY_EVERY.as_secs_f64() / members.max(1) as f64;
+        let chance = (self.since.len() as f64 * share).min(1.0);
+        if chance == 0.0 || !random.random_bool(chance) {
+            return None;
+        }
+        let at = random.random_range(0..self.since.len());
+        self.since.keys().nth(at).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rumormill_protocol::generator;
+
+    use super::*;
+
+    #[test]
+    fn each_dead_member_is_visited_once_in_ten_seconds_by_all_together() {
+        let mut graves = Graves::default();
+        (0..5).for_each(|member| graves.add(NodeId(member), Time::ZERO));
+        let mut random = generator(7);
+        let period = Duration::from_secs(1);
+        let mut visits = [0u32; 5];
+        // 100 members, 2,000 periods.
+        for _ in 0..100 * 2_000 {
+            if let Some(member) = graves.visit(Time(1), period, 100, &mut random) {
+                visits[member.index()] += 1;
+            }
+        }
+        // 200 visits each; five standard deviations are 71.
+        assert!(visits.iter().all(|count| count.abs_diff(200) < 71), "{visits:?}");
+    }
+
+    #[test]
+    fn nobody_is_visited_for_ever_nor_after_coming_back() {
+        let mut graves = Graves::default();
+        let mut random = generator(7);
+        graves.add(NodeId(1), Time::ZERO);
+        let period = RETRY_EVERY;
+        assert_eq!(graves.visit(Time(1), period, 1, &mut random), Some(NodeId(1)));
+        assert_eq!(graves.visit(Time::ZERO + RETRY_FOR, period, 1, &mut random), None);
+        graves.add(NodeId(1), Time::ZERO);
+        graves.remove(NodeId(1));
+        assert_eq!(graves.visit(Time(1), period, 1, &mut random), None);
+    }
+}

@@ -1,0 +1,262 @@
+//! A small cluster in virtual time, on a network that delays every message by 5 ms and loses what it is told to.
+
+// Each test binary uses a part of it.
+#![allow(dead_code)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use rand::RngExt;
+use rumormill_node::{Body, Config, Message, Node};
+use rumormill_protocol::{
+    Channel, Command, Contact, Dot, Entry, Event, LinkEvent, NodeId, Output, Protocol, Purpose, Random,
+    Start, Time, WarmBoot, Wire, generator, stream,
+};
+
+const DELAY: Duration = Duration::from_millis(5);
+/// How long a dial that nobody answers takes to fail.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the network carries.
+enum Parcel {
+    Message(NodeId, Vec<u8>),
+    Link(NodeId, LinkEvent),
+}
+
+pub(crate) struct World {
+    pub(crate) nodes: Vec<Option<Node>>,
+    pub(crate) now: Time,
+    pub(crate) events: Vec<(Time, NodeId, Event)>,
+    pub(crate) meets: usize,
+    /// The probability that a datagram is lost.
+    pub(crate) loss: f64,
+    config: Config,
+    links: BTreeSet<(NodeId, NodeId)>,
+    /// Who holds which links.
+    pins: BTreeSet<(NodeId, NodeId)>,
+    /// Ways on which nothing arrives.
+    cut: BTreeSet<(NodeId, NodeId)>,
+    /// What waits for such a way to open, as a stream's bytes do.
+    held: Vec<(NodeId, NodeId, Vec<u8>)>,
+    under_way: BTreeMap<(Time, u64), (NodeId, Parcel)>,
+    sent: u64,
+    random: Random,
+}
+
+impl World {
+    pub(crate) fn silent(count: u32, config: &Config) -> Self {
+        let mut world = Self {
+            nodes: Vec::new(),
+            now: Time::ZERO,
+            events: Vec::new(),
+            meets: 0,
+            loss: 0.0,
+            config: config.clone(),
+            links: BTreeSet::new(),
+            pins: BTreeSet::new(),
+            cut: BTreeSet::new(),
+            held: Vec::new(),
+            under_way: BTreeMap::new(),
+            sent: 0,
+            random: generator(99),
+        };
+        world.nodes = (0..count).map(|number| Some(world.node(NodeId(number), 0))).collect();
+        world
+    }
+
+    pub(crate) fn warm(count: u32, config: &Config) -> Self {
+        let mut world = Self::silent(count, config);
+        let entries =
+            (0..count).flat_map(|writer| (1..=3).map(move |counter| entry(writer, counter))).collect();
+        let warm = Arc::new(WarmBoot { roster: (0..count).map(contact).collect(), entries });
+        for number in 0..count {
+            world.command(NodeId(number), Command::Warm(Arc::clone(&warm)));
+        }
+        world
+    }
+
+    fn node(&self, me: NodeId, generation: u32) -> Node {
+        let seed = stream(1, Purpose::Protocol, Some(me)) ^ u64::from(generation);
+        let start = Start { me, address: contact(me.0).address, generation, seed };
+        Node::new(&self.config, &start, self.now)
+    }
+
+    pub(crate) fn command(&mut self, node: NodeId, command: Command) {
+        let now = self.now;
+        if let Some(live) = &mut self.nodes[node.index()] {
+            live.handle_command(now, command);
+        }
+        self.drain(node);
+    }
+
+    /// A node is gone; others learn of it by its silence alone.
+    pub(crate) fn crash(&mut self, victim: NodeId) {
+        self.nodes[victim.index()] = None;
+        self.links.retain(|(one, two)| *one != victim && *two != victim);
+        self.pins.retain(|(one, _)| *one != victim);
+    }
+
+    /// The next life of a crashed node, joining through `seed`. Connections of its last life end at once.
+    pub(crate) fn restart(&mut self, node: NodeId, generation: u32, seed: NodeId) {
+        for peer in (0..self.nodes.len() as u32).map(NodeId) {
+            self.tell(peer, node, LinkEvent::Down);
+        }
+        self.nodes[node.index()] = Some(self.node(node, generation));
+        self.command(node, Command::Join { seeds: vec![contact(seed.0)] });
+    }
+
+    /// Cuts the way from each of `from` to each of `to`.
+    pub(crate) fn cut(&mut self, from: &[NodeId], to: &[NodeId]) {
+        for &one in from {
+            self.cut.extend(to.iter().map(|&two| (one, two)));
+        }
+    }
+
+    /// All ways are open again, and what waited on streams arrives.
+    pub(crate) fn heal(&mut self) {
+        self.cut.clear();
+        for (from, to, bytes) in std::mem::take(&mut self.held) {
+            if self.links.contains(&(from.min(to), from.max(to))) {
+                self.post(to, DELAY, Parcel::Message(from, bytes));
+            }
+        }
+    }
+
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().flatten()
+    }
+
+    /// Lets one end hear of a connection, whatever there is.
+    pub(crate) fn tell(&mut self, node: NodeId, peer: NodeId, link: LinkEvent) {
+        self.post(node, DELAY, Parcel::Link(peer, link));
+    }
+
+    fn post(&mut self, to: NodeId, after: Duration, parcel: Parcel) {
+        self.sent += 1;
+        self.under_way.insert((self.now + after, self.sent), (to, parcel));
+    }
+
+    fn drain(&mut self, from: NodeId) {
+        while let Some(output) = self.nodes[from.index()].as_mut().and_then(Node::poll_output) {
+            match output {
+                Output::Connect(to) => {
+                    self.pins.insert((from, to));
+                    self.connect(from, to);
+                }
+                Output::Disconnect(to) => {
+                    self.pins.remove(&(from, to));
+                    let link = (from.min(to), from.max(to));
+                    if !self.pins.contains(&(to, from)) && self.links.remove(&link) {
+                        self.tell(from, to, LinkEvent::Down);
+                        self.tell(to, from, LinkEvent::Down);
+                    }
+                }
+                Output::Send { to, channel, message, .. } => {
+                    if self.connect(from, to) {
+                        self.carry(from, to, channel, &message);
+                    }
+                }
+                Output::Event(event) => self.events.push((self.now, from, event)),
+                Output::Introduce { .. } => {}
+            }
+        }
+    }
+
+    /// Says whether there is a connection, made now if need be: both ends then hear of it.
+    fn connect(&mut self, from: NodeId, to: NodeId) -> bool {
+        let link = (from.min(to), from.max(to));
+        if self.links.contains(&link) {
+            return true;
+        }
+        if self.nodes[to.index()].is_none()
+            || self.cut.contains(&(from, to))
+            || self.cut.contains(&(to, from))
+        {
+            self.post(from, DIAL_TIMEOUT, Parcel::Link(to, LinkEvent::DialFailed));
+            return false;
+        }
+        self.links.insert(link);
+        self.tell(from, to, LinkEvent::Up);
+        self.tell(to, from, LinkEvent::Up);
+        true
+    }
+
+    fn carry(&mut self, from: NodeId, to: NodeId, channel: Channel, message: &Message) {
+        self.meets += usize::from(matches!(message.body, Body::Meet(_)));
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        match channel {
+            Channel::Stream if self.cut.contains(&(from, to)) => self.held.push((from, to, bytes)),
+            Channel::Datagram if self.cut.contains(&(from, to)) => {}
+            Channel::Datagram if self.loss > 0.0 && self.random.random_bool(self.loss) => {}
+            _ => self.post(to, DELAY, Parcel::Message(from, bytes)),
+        }
+    }
+
+    pub(crate) fn run(&mut self, lasts: Duration) {
+        let end = self.now + lasts;
+        loop {
+            let timer = (0u32..)
+                .zip(&self.nodes)
+                .filter_map(|(number, node)| Some((node.as_ref()?.poll_timeout()?, NodeId(number))))
+                .min();
+            let parcel = self.under_way.keys().next().copied();
+            let timer_first = match (timer, parcel) {
+                (Some((at, _)), Some((arrives, _))) => at < arrives,
+                (timer, _) => timer.is_some(),
+            };
+            let next = if timer_first { timer.map(|(at, _)| at) } else { parcel.map(|(at, _)| at) };
+            let Some(next) = next.filter(|at| *at <= end) else { break };
+            self.now = self.now.max(next);
+            let now = self.now;
+            let woken = if timer_first {
+                let (_, woken) = timer.expect("the timer came first");
+                if let Some(node) = &mut self.nodes[woken.index()] {
+                    node.handle_timeout(now);
+                }
+                woken
+            } else {
+                let (_, (to, parcel)) = self.under_way.pop_first().expect("a parcel came first");
+                self.deliver(to, parcel);
+                to
+            };
+            self.drain(woken);
+        }
+        self.now = end;
+    }
+
+    fn deliver(&mut self, to: NodeId, parcel: Parcel) {
+        let now = self.now;
+        let Some(node) = &mut self.nodes[to.index()] else { return };
+        match parcel {
+            Parcel::Link(peer, link) => {
+                node.handle_link(now, peer, link);
+                // Whoever holds a connection dials again.
+                if link != LinkEvent::Up && self.pins.contains(&(to, peer)) {
+                    self.connect(to, peer);
+                }
+            }
+            Parcel::Message(from, bytes) => {
+                let message = Message::decode(&bytes).expect("what a node encodes decodes");
+                node.handle_message(now, from, message);
+            }
+        }
+    }
+}
+
+pub(crate) fn contact(number: u32) -> Contact {
+    let address = ([127, 0, 0, 1], 10_000 + number as u16).into();
+    Contact { id: NodeId(number), address }
+}
+
+pub(crate) fn entry(writer: u32, counter: u64) -> Entry {
+    let key = Arc::from(format!("k{counter}"));
+    Entry { dot: Dot { writer: NodeId(writer), counter }, key, value: Arc::from([writer as u8; 100]) }
+}
+
+pub(crate) fn put(key: &str) -> Command {
+    Command::Put { key: Arc::from(key), value: Arc::from([1; 64]) }
+}
