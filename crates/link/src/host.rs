@@ -37,6 +37,7 @@ const RESPONSES_MAX: usize = 64;
 pub type Identify = fn(&quinn_proto::Connection) -> Option<NodeId>;
 
 /// What a [`Host`] is made of.
+#[derive(Clone)]
 pub struct HostConfig {
     /// Who the node is.
     pub start: Start,

@@ -3,6 +3,7 @@
 //!
 //! Read [`Host`] first: a protocol and its QUIC endpoint as one state machine, driven by sockets or by a
 //! simulator. [`Links`] is the other half: when a connection is dialled, kept and closed, whatever carries it.
+//! [`Egress`] is the modelled network between the hosts: latency, loss, faults.
 
 mod account;
 mod clock;
@@ -12,6 +13,7 @@ mod frame;
 mod host;
 mod links;
 mod name;
+mod network;
 mod table;
 mod transport;
 mod waiting;
@@ -21,6 +23,7 @@ pub use frame::{FrameReader, Oversized, frame};
 pub use host::{Host, HostConfig, Identify, Transmit};
 pub use links::{Action, CloseReason, LinkConfig, Links};
 pub use name::{node_named, server_name};
+pub use network::{Egress, NetworkConfig, PACKETS_UNDER_WAY_MAX};
 pub use transport::{MAX_PACKET_BYTES, transport};
 
 /// How the network marked a packet.

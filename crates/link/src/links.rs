@@ -61,7 +61,7 @@ pub struct Links<K, M> {
     /// How many dials are [`Dial::Active`].
     active: usize,
     actions: VecDeque<Action<K>>,
-    /// Not later than the next deadline of any peer.
+    /// Not later than the next deadline of any peer, or of a connection that is one too many.
     wake: Option<Time>,
     dropped: u64,
 }
@@ -123,7 +123,7 @@ impl<K: Copy + Eq, M> Links<K, M> {
         peer.pinned = false;
         if let Some(up) = peer.up {
             self.wake_by(up.used + self.config.linger);
-            self.close_surplus();
+            self.close_surplus(now);
             return;
         }
         match peer.dial {
@@ -221,7 +221,7 @@ impl<K: Copy + Eq, M> Links<K, M> {
                 self.peers.entry(id).and_modify(|peer| peer.up = Some(up));
                 self.actions.push_back(Action::Tell(id, LinkEvent::Up));
                 self.wake_by(now + self.config.linger);
-                self.close_surplus();
+                self.close_surplus(now);
             }
         }
         self.dial_next(now);
@@ -252,6 +252,7 @@ impl<K: Copy + Eq, M> Links<K, M> {
             self.expire(now, id);
         }
         self.wake = self.peers.values().filter_map(|peer| peer.deadline(&self.config)).min();
+        self.close_surplus(now);
     }
 
     /// What is to be done next, if anything.
@@ -330,18 +331,21 @@ impl<K: Copy + Eq, M> Links<K, M> {
         !stale && standing.dialler < dialler
     }
 
-    /// Closes the least recently used of the unpinned connections while they are too many.
-    fn close_surplus(&mut self) {
+    /// Closes the least recently used of the unpinned connections while they are too many, but none that is in use.
+    fn close_surplus(&mut self, now: Time) {
         loop {
             let unpinned = self.peers.iter().filter(|(_, peer)| !peer.pinned);
             let unpinned = unpinned.filter_map(|(&id, peer)| Some((peer.up.as_ref()?.used, id)));
             let (count, oldest) = unpinned.fold((0, None), |(count, oldest): (usize, Option<_>), next| {
                 (count + 1, Some(oldest.map_or(next, |oldest| next.min(oldest))))
             });
-            match oldest {
-                Some((_, id)) if count > self.config.unpinned => self.close(id),
-                _ => return,
+            let Some((used, id)) = oldest.filter(|_| count > self.config.unpinned) else { return };
+            let settled = used + self.config.settled;
+            if settled > now {
+                self.wake_by(settled);
+                return;
             }
+            self.close(id);
         }
     }
 

@@ -1,7 +1,5 @@
 use std::{
-    collections::BTreeSet,
     io,
-    net::SocketAddr,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -10,17 +8,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quinn_proto::EndpointConfig;
-use rumormill_lab::{Action, Census, Cluster, ClusterError, Inspection, NodeCensus, Stamped};
-use rumormill_link::{HostConfig, LinkConfig, transport};
-use rumormill_protocol::{Contact, NodeId, Protocol, Purpose, Start, Time, stream};
+use rumormill_lab::{Action, Census, Cluster, ClusterError, Equipment, Inspection, NodeCensus, Stamped};
+use rumormill_protocol::{Contact, NodeId, Protocol, Time};
 use tokio::sync::mpsc;
 
 use crate::{
-    identity::{Authority, Credentials, identify},
-    kernel,
+    hosts::Hosts,
+    identity::{Authority, CRYPTO_PROVIDER, Credentials},
+    kernel::Watch,
     shard::{self, Request, Seed},
     socket::{self, Buffers},
+    spec::LocalSpec,
 };
 
 /// Requests that wait for one shard; whoever asks for more waits too.
@@ -28,53 +26,24 @@ const REQUESTS_MAX: usize = 1_024;
 /// How often a sleeping cluster looks whether its shards still run.
 const WATCH: Duration = Duration::from_millis(100);
 
-/// What a cluster is made of.
-#[derive(Clone, Debug)]
-pub struct LocalSpec<C> {
-    /// How many nodes.
-    pub nodes: usize,
-    /// The run's seed.
-    pub seed: u64,
-    /// Threads that carry the nodes.
-    pub shards: usize,
-    /// The protocol's settings, the same for all nodes.
-    pub config: C,
-    /// The connection policy.
-    pub links: LinkConfig,
-    /// After which a connection on which nothing arrives is down.
-    pub idle_timeout: Duration,
-}
-
-impl<C> LocalSpec<C> {
-    /// A cluster with a shard for each core and the usual connections.
-    pub fn new(nodes: usize, seed: u64, config: C) -> Self {
-        let shards = thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            nodes,
-            seed,
-            shards,
-            config,
-            links: LinkConfig::default(),
-            idle_timeout: Duration::from_secs(30),
-        }
-    }
-}
-
 /// Nodes on loopback in this process, each with its own UDP socket, QUIC endpoint and certificate, spread over
 /// threads.
 ///
-/// [`Command::Warm`](rumormill_protocol::Command::Warm) is paced: a node boots when few enough of its shard's
-/// handshakes are under way, and [`act`](Cluster::act) and every other request wait meanwhile. All other actions
-/// take effect at once. Calls block, and must not be made from inside an asynchronous runtime.
+/// [`Command::Warm`](rumormill_protocol::Command::Warm) and [`Command::Join`](rumormill_protocol::Command::Join) are
+/// paced: a node boots when few enough of its shard's handshakes are under way, and [`act`](Cluster::act) and every
+/// other request wait meanwhile. All other actions take effect at once. Calls block, and must not be made from inside
+/// an asynchronous runtime.
+///
+/// The modelled network and the faults of the network act at the sender, before the kernel. Timers have a resolution
+/// of 1 ms, so a packet that is under way for a time arrives up to that much later than the model says. What is under
+/// way arrives even when its sender is paused or crashes; the next life of a node meets the same network.
 pub struct LocalCluster<P: Protocol> {
     epoch: Instant,
     contacts: Vec<Contact>,
     authority: Authority,
     buffers: Buffers,
     shards: Vec<Shard>,
-    ports: BTreeSet<u16>,
-    /// Packets that the kernel had dropped at these ports before the cluster began.
-    drops_before: u64,
+    watch: Watch,
     protocol: std::marker::PhantomData<fn() -> P>,
 }
 
@@ -109,13 +78,12 @@ impl<P: Protocol + 'static> LocalCluster<P> {
         }
         let shards = spec.shards.clamp(1, spec.nodes.max(1));
         let credentials = credentials(&authority, spec.nodes, shards)?;
-        let ports = contacts.iter().map(|contact| contact.address.port()).collect();
+        let watch = Watch::begin(contacts.iter().map(|contact| contact.address).collect());
         let epoch = Instant::now();
         let mut seeds: Vec<Vec<Seed>> = (0..shards).map(|_| Vec::new()).collect();
-        let host = Hosts::new(&spec, epoch, &contacts);
+        let hosts = Hosts::new(&spec, epoch, &contacts);
         for ((contact, socket), credentials) in contacts.iter().zip(sockets).zip(credentials) {
-            let seed = Seed { id: contact.id, socket, host: host.config(*contact, credentials) };
-            seeds[contact.id.index() % shards].push(seed);
+            seeds[contact.id.index() % shards].push(hosts.seed(*contact, socket, credentials));
         }
         let started: Vec<_> = seeds
             .into_iter()
@@ -128,8 +96,7 @@ impl<P: Protocol + 'static> LocalCluster<P> {
             authority,
             buffers,
             shards: Vec::new(),
-            drops_before: kernel::drops(&ports),
-            ports,
+            watch,
             protocol: std::marker::PhantomData,
         };
         let mut ready = Vec::new();
@@ -150,11 +117,6 @@ impl<P: Protocol + 'static> LocalCluster<P> {
     /// The authority of this run: with credentials of it, an outside endpoint can connect to the nodes.
     pub const fn authority(&self) -> &Authority {
         &self.authority
-    }
-
-    /// The kernel buffers that each socket was granted.
-    pub const fn buffers(&self) -> Buffers {
-        self.buffers
     }
 
     /// Asks every shard at once, and waits for all answers, in the order of the shards.
@@ -187,6 +149,15 @@ impl<P: Protocol + 'static> Cluster for LocalCluster<P> {
         self.contacts.clone()
     }
 
+    fn equipment(&self) -> Equipment {
+        Equipment {
+            real_time: true,
+            socket_receive_buffer_bytes: Some(self.buffers.receive as u64),
+            socket_send_buffer_bytes: Some(self.buffers.send as u64),
+            crypto_provider: Some(CRYPTO_PROVIDER.into()),
+        }
+    }
+
     fn now(&self) -> Time {
         Time::ZERO + self.epoch.elapsed()
     }
@@ -214,12 +185,14 @@ impl<P: Protocol + 'static> Cluster for LocalCluster<P> {
     }
 
     fn census(&mut self) -> Result<Census, ClusterError> {
+        let answers = self.ask(Request::Census)?;
+        let seen = self.watch.look();
         let mut census = Census {
             nodes: vec![NodeCensus::default(); self.contacts.len()],
-            kernel_drops: kernel::drops(&self.ports).saturating_sub(self.drops_before),
+            kernel_drops: seen.drops,
+            interface: seen.interface,
             ..Census::default()
         };
-        let answers = self.ask(Request::Census)?;
         let shards = answers.len();
         for (number, (nodes, lag)) in answers.into_iter().enumerate() {
             census.lag.add(&lag);
@@ -266,7 +239,7 @@ impl Shard {
         let (ready, came_to_life) = sync_channel(1);
         let thread = thread::Builder::new()
             .name(name.clone())
-            .spawn(move || shard::run::<P>(epoch, seeds, &protocol, inbox, &ready))
+            .spawn(move || shard::run::<P>(epoch, seeds, protocol, inbox, &ready))
             .map_err(|source| ClusterError::System { what: format!("start the thread of {name}"), source })?;
         Ok((Self { name, requests: Some(requests), thread: Some(thread) }, came_to_life))
     }
@@ -278,50 +251,6 @@ impl Shard {
 
     fn lost(&self) -> ClusterError {
         ClusterError::Lost(self.name.clone())
-    }
-}
-
-/// What all hosts of a cluster have in common.
-struct Hosts {
-    seed: u64,
-    epoch: Instant,
-    endpoint: EndpointConfig,
-    transport: Arc<quinn_proto::TransportConfig>,
-    links: LinkConfig,
-    book: Arc<[SocketAddr]>,
-}
-
-impl Hosts {
-    fn new<C>(spec: &LocalSpec<C>, epoch: Instant, contacts: &[Contact]) -> Self {
-        Self {
-            seed: spec.seed,
-            epoch,
-            endpoint: EndpointConfig::default(),
-            transport: transport(spec.idle_timeout),
-            links: spec.links.clone(),
-            book: contacts.iter().map(|contact| contact.address).collect(),
-        }
-    }
-
-    fn config(&self, contact: Contact, credentials: Credentials) -> HostConfig {
-        let seed = |purpose| stream(self.seed, purpose, Some(contact.id));
-        HostConfig {
-            start: Start {
-                me: contact.id,
-                address: contact.address,
-                generation: 0,
-                seed: seed(Purpose::Protocol),
-            },
-            epoch: self.epoch,
-            seed: seed(Purpose::Network),
-            endpoint: self.endpoint.clone(),
-            server: credentials.server,
-            client: credentials.client,
-            transport: self.transport.clone(),
-            identify,
-            links: self.links.clone(),
-            book: self.book.clone(),
-        }
     }
 }
 

@@ -28,6 +28,9 @@ use thiserror::Error;
 /// The application protocol that nodes agree on in their handshakes.
 pub const ALPN: &[u8] = b"rumormill/1";
 
+/// Whose cryptography is under QUIC.
+pub(crate) const CRYPTO_PROVIDER: &str = "rustls/ring";
+
 /// The certificate authority of one run: it makes a node's certificate, and nodes believe no other.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,

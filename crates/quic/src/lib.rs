@@ -4,12 +4,16 @@
 //! sockets, clocks and threads around it.
 
 mod cluster;
+mod desk;
+mod hosts;
 mod identity;
 mod kernel;
 mod node;
+mod port;
 mod shard;
 mod socket;
+mod spec;
 
-pub use cluster::{LocalCluster, LocalSpec};
+pub use cluster::LocalCluster;
 pub use identity::{ALPN, Authority, Credentials, IdentityError, identify};
-pub use socket::Buffers;
+pub use spec::LocalSpec;

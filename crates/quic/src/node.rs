@@ -2,100 +2,92 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use rumormill_lab::{Action, Inspection, NodeCensus, Stamped};
-use rumormill_link::Host;
-use rumormill_measure::{Histogram, Ledger};
-use rumormill_protocol::{NodeId, Protocol, Time};
-use socket2::SockRef;
-use tokio::{net::UdpSocket, sync::Notify};
+use rumormill_link::{Host, HostConfig};
+use rumormill_measure::Ledger;
+use rumormill_protocol::{Command, NodeId, Protocol, Time, mix};
+use tokio::net::UdpSocket;
+
+use crate::{
+    desk::{Desk, EVENTS_MAX},
+    port::Port,
+};
 
 /// Packets read before the node acts on them, so that one acknowledgement serves many and no node holds up its
 /// shard.
 const BATCH: usize = 64;
+/// Commands that wait for a node that is paused; later ones are not obeyed.
+const COMMANDS_HELD_MAX: usize = 1_024;
 
-/// A node on its socket.
+/// A node on its socket, through all its lives.
 pub(crate) struct Node<P: Protocol> {
-    id: NodeId,
-    socket: Rc<UdpSocket>,
-    life: Life<P>,
+    port: Port,
+    birth: Birth<P>,
+    state: State<P>,
+    /// What its earlier lives sent.
+    past: Ledger,
+    /// Messages that its earlier lives dropped.
+    past_dropped: u64,
+    /// Nothing was due before this: the node was made or went on then.
+    awake_since: Time,
     /// Dials under way when the desk last heard of them.
     dials: usize,
 }
 
-enum Life<P: Protocol> {
+/// What a life begins with.
+pub(crate) struct Birth<P: Protocol> {
+    /// The present life's.
+    pub(crate) host: HostConfig,
+    pub(crate) protocol: Rc<P::Config>,
+}
+
+enum State<P: Protocol> {
     Running(Box<Host<P>>),
-    /// It only reads and discards, so that neither the kernel nor its peers hear of the end. Its last counts.
-    Crashed(Box<Ledger>),
-}
-
-/// What the nodes of a shard share while one of them acts.
-pub(crate) struct Desk {
-    /// What happened, in order, until it is asked for.
-    pub(crate) events: Vec<Stamped>,
-    /// How late the nodes were for their own timeouts.
-    pub(crate) lag: Histogram,
-    /// Dials under way, of all nodes together.
-    dials: usize,
-    /// Told when there are fewer dials.
-    room: Rc<Notify>,
-    packet: Vec<u8>,
-    incoming: Box<[u8; 2_048]>,
-}
-
-/// Events that a shard keeps until they are asked for: 24 B each.
-const EVENTS_MAX: usize = 1 << 25;
-
-/// Dials of a shard above which no further node boots.
-const DIALS_MAX: usize = 32;
-
-impl Desk {
-    pub(crate) fn new() -> Self {
-        Self {
-            events: Vec::new(),
-            lag: Histogram::default(),
-            dials: 0,
-            room: Rc::default(),
-            packet: Vec::new(),
-            incoming: Box::new([0; 2_048]),
-        }
-    }
-
-    /// Whom to wait for before a node boots; `None` when it may boot now.
-    pub(crate) fn wait_for_room(&self) -> Option<Rc<Notify>> {
-        (self.dials >= DIALS_MAX).then(|| self.room.clone())
-    }
-
-    fn count_dials(&mut self, before: usize, now: usize) {
-        self.dials = self.dials + now - before;
-        if now < before {
-            self.room.notify_one();
-        }
-    }
+    /// It does nothing, and has been asked this meanwhile.
+    Paused(Box<Host<P>>, Vec<Command>),
+    /// It only reads and discards, so that neither the kernel nor its peers hear of the end.
+    Crashed,
 }
 
 impl<P: Protocol> Node<P> {
-    pub(crate) fn new(id: NodeId, socket: Rc<UdpSocket>, host: Host<P>) -> Self {
-        Self { id, socket, life: Life::Running(Box::new(host)), dials: 0 }
+    /// A node that is silent until it is told to start.
+    pub(crate) fn new(port: Port, birth: Birth<P>, now: Time) -> Self {
+        Self {
+            port,
+            state: State::Running(birth.host(now)),
+            birth,
+            past: Ledger::default(),
+            past_dropped: 0,
+            awake_since: now,
+            dials: 0,
+        }
     }
 
     pub(crate) const fn socket(&self) -> &Rc<UdpSocket> {
-        &self.socket
+        self.port.socket()
+    }
+
+    /// Whether it wants to be woken for packets.
+    pub(crate) const fn reads(&self) -> bool {
+        !matches!(self.state, State::Paused(..))
     }
 
     /// When the node wants to be woken, packets aside.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        match &self.life {
-            Life::Running(host) => host.poll_timeout(),
-            Life::Crashed(_) => None,
-        }
+        let own = match &self.state {
+            State::Running(host) => host.poll_timeout(),
+            State::Paused(..) | State::Crashed => None,
+        };
+        own.into_iter().chain(self.port.poll_timeout()).min()
     }
 
     /// Packets may have arrived, or the deadline passed.
     pub(crate) fn wake(&mut self, now: Time, desk: &mut Desk) {
-        let arrived = self.receive(now, desk);
-        let Life::Running(host) = &mut self.life else { return };
+        self.port.flush(now);
+        let arrived = self.reads() && self.receive(now, desk);
+        let State::Running(host) = &mut self.state else { return };
         let due = host.poll_timeout().filter(|&deadline| deadline <= now);
         if let Some(deadline) = due {
-            desk.lag.record(now - deadline);
+            desk.lag.record(now - deadline.max(self.awake_since));
             host.handle_timeout(now);
         }
         if arrived || due.is_some() {
@@ -105,51 +97,112 @@ impl<P: Protocol> Node<P> {
 
     /// Does something to the node.
     pub(crate) fn handle(&mut self, now: Time, action: Action, desk: &mut Desk) {
-        let Life::Running(host) = &mut self.life else { return };
         match action {
-            Action::Command(command) => {
-                host.handle_command(now, command);
-                self.act(now, desk);
-            }
-            Action::Crash => {
-                self.life = Life::Crashed(Box::new(host.ledger().clone()));
-                desk.count_dials(std::mem::take(&mut self.dials), 0);
-            }
+            Action::Command(command) => self.obey(now, command, desk),
+            Action::Crash => self.crash(desk),
+            Action::Restart => self.restart(now, desk),
+            Action::Pause => self.pause(desk),
+            Action::Resume => self.resume(now, desk),
+            Action::Impair { fault, impairment } => self.port.impair(fault, impairment),
+            Action::Repair { fault } => self.port.repair(fault),
         }
     }
 
     pub(crate) fn census(&self) -> NodeCensus {
-        match &self.life {
-            Life::Running(host) => NodeCensus {
-                ledger: host.ledger().clone(),
-                links_up: host.links_up(),
-                links_pending: host.links_pending(),
-                alive: host.protocol().view().alive(),
-                crashed: false,
-            },
-            Life::Crashed(ledger) => {
-                NodeCensus { ledger: (**ledger).clone(), crashed: true, ..NodeCensus::default() }
-            }
-        }
+        let mut census = NodeCensus {
+            ledger: self.past.clone(),
+            messages_dropped: self.past_dropped,
+            ..NodeCensus::default()
+        };
+        census.ledger.add(self.port.ledger());
+        let Some(host) = self.host() else { return NodeCensus { crashed: true, ..census } };
+        census.ledger.add(host.ledger());
+        census.messages_dropped += host.messages_dropped();
+        census.links_up = host.links_up();
+        census.links_pending = host.links_pending();
+        census.alive = host.protocol().view().alive();
+        census
     }
 
     /// What the node believes; nothing when it crashed.
     pub(crate) fn inspect(&self, members: &[NodeId], writers: &[NodeId]) -> Option<Inspection> {
-        let Life::Running(host) = &self.life else { return None };
-        let view = host.protocol().view();
+        let view = self.host()?.protocol().view();
         Some(Inspection {
-            node: self.id,
+            node: self.birth.host.start.me,
             statuses: members.iter().map(|&member| view.status(member)).collect(),
+            lives: members.iter().map(|&member| view.life(member)).collect(),
             versions: writers.iter().map(|&writer| view.version(writer)).collect(),
         })
+    }
+
+    fn host(&self) -> Option<&Host<P>> {
+        match &self.state {
+            State::Running(host) | State::Paused(host, _) => Some(host),
+            State::Crashed => None,
+        }
+    }
+
+    fn obey(&mut self, now: Time, command: Command, desk: &mut Desk) {
+        match &mut self.state {
+            State::Running(host) => {
+                host.handle_command(now, command);
+                self.act(now, desk);
+            }
+            State::Paused(_, held) if held.len() < COMMANDS_HELD_MAX => held.push(command),
+            State::Paused(..) | State::Crashed => {}
+        }
+    }
+
+    fn crash(&mut self, desk: &mut Desk) {
+        let Some(host) = self.host() else { return };
+        let (sent, dropped) = (host.ledger().clone(), host.messages_dropped());
+        self.past.add(&sent);
+        self.past_dropped += dropped;
+        self.state = State::Crashed;
+        self.forget_dials(desk);
+    }
+
+    /// Begins the next life. It hears nothing that was sent to an earlier one before.
+    fn restart(&mut self, now: Time, desk: &mut Desk) {
+        self.crash(desk);
+        self.port.discard();
+        self.birth.advance();
+        self.state = State::Running(self.birth.host(now));
+        self.awake_since = now;
+    }
+
+    fn pause(&mut self, desk: &mut Desk) {
+        self.state = match std::mem::replace(&mut self.state, State::Crashed) {
+            State::Running(host) => State::Paused(host, Vec::new()),
+            other => other,
+        };
+        // A node that stands still must not keep others from booting.
+        self.forget_dials(desk);
+    }
+
+    /// Goes on: first with what arrived and what is due, then with what was asked.
+    fn resume(&mut self, now: Time, desk: &mut Desk) {
+        let (host, held) = match std::mem::replace(&mut self.state, State::Crashed) {
+            State::Paused(host, held) => (host, held),
+            other => {
+                self.state = other;
+                return;
+            }
+        };
+        self.state = State::Running(host);
+        self.awake_since = now;
+        self.wake(now, desk);
+        for command in held {
+            self.obey(now, command, desk);
+        }
     }
 
     fn receive(&mut self, now: Time, desk: &mut Desk) -> bool {
         let mut any = false;
         for _ in 0..BATCH {
-            let Ok((size, from)) = self.socket.try_recv_from(&mut desk.incoming[..]) else { break };
+            let Some((size, from)) = self.port.receive(&mut desk.incoming[..]) else { break };
             any = true;
-            if let Life::Running(host) = &mut self.life {
+            if let State::Running(host) = &mut self.state {
                 // Loopback carries no marks of congestion.
                 host.handle_datagram(now, from, None, BytesMut::from(&desk.incoming[..size]));
             }
@@ -159,11 +212,9 @@ impl<P: Protocol> Node<P> {
 
     /// Sends what there is to send, and notes what happened.
     fn act(&mut self, now: Time, desk: &mut Desk) {
-        let Life::Running(host) = &mut self.life else { return };
-        // The kernel itself is asked: tokio would refuse a packet until it has heard that a new socket is writable.
-        let socket = SockRef::from(&*self.socket);
+        let State::Running(host) = &mut self.state else { return };
         while let Some(transmit) = host.poll_transmit(now, &mut desk.packet) {
-            if socket.send_to(&desk.packet[..transmit.size], &transmit.destination.into()).is_err() {
+            if self.port.send(now, transmit.destination, &desk.packet[..transmit.size]).is_err() {
                 host.refused(&transmit);
             }
         }
@@ -171,7 +222,25 @@ impl<P: Protocol> Node<P> {
         self.dials = host.dials();
         while let Some(event) = host.poll_event() {
             assert!(desk.events.len() < EVENTS_MAX, "events are asked for while the cluster runs");
-            desk.events.push(Stamped { at: now, node: self.id, event });
+            desk.events.push(Stamped { at: now, node: self.birth.host.start.me, event });
         }
+    }
+
+    fn forget_dials(&mut self, desk: &mut Desk) {
+        desk.count_dials(std::mem::take(&mut self.dials), 0);
+    }
+}
+
+impl<P: Protocol> Birth<P> {
+    fn host(&self, now: Time) -> Box<Host<P>> {
+        Box::new(Host::new(self.host.clone(), self.protocol.as_ref(), now))
+    }
+
+    /// The next life has other connection ids and other chance, but no less repeatable ones.
+    fn advance(&mut self) {
+        let HostConfig { start, seed, .. } = &mut self.host;
+        start.generation += 1;
+        start.seed = mix(start.seed);
+        *seed = mix(*seed);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use rumormill_lab::{Action, Inspection, NodeCensus, Stamped};
-use rumormill_link::{Host, HostConfig};
+use rumormill_link::{HostConfig, NetworkConfig};
 use rumormill_measure::Histogram;
 use rumormill_protocol::{Command, NodeId, Protocol, Time};
 use tokio::{
@@ -18,7 +18,11 @@ use tokio::{
     time::sleep_until,
 };
 
-use crate::node::{Desk, Node};
+use crate::{
+    desk::Desk,
+    node::{Birth, Node},
+    port::{Numbers, Port},
+};
 
 /// What the cluster asks of a shard. Places are those of the shard's own nodes.
 pub(crate) enum Request {
@@ -30,8 +34,10 @@ pub(crate) enum Request {
 
 /// A node that is about to be brought to life.
 pub(crate) struct Seed {
-    pub(crate) id: NodeId,
     pub(crate) socket: std::net::UdpSocket,
+    pub(crate) network: NetworkConfig,
+    /// All nodes by where they listen.
+    pub(crate) numbers: Arc<Numbers>,
     pub(crate) host: HostConfig,
 }
 
@@ -40,7 +46,7 @@ pub(crate) struct Seed {
 pub(crate) fn run<P: Protocol + 'static>(
     epoch: Instant,
     seeds: Vec<Seed>,
-    protocol: &P::Config,
+    protocol: P::Config,
     requests: mpsc::Receiver<Request>,
     ready: &SyncSender<io::Result<()>>,
 ) {
@@ -81,12 +87,15 @@ struct Place<P: Protocol> {
 }
 
 impl<P: Protocol + 'static> Shard<P> {
-    fn new(epoch: Instant, seeds: Vec<Seed>, protocol: &P::Config) -> io::Result<Self> {
+    fn new(epoch: Instant, seeds: Vec<Seed>, protocol: P::Config) -> io::Result<Self> {
+        let protocol = Rc::new(protocol);
         let nodes: io::Result<Vec<_>> = seeds
             .into_iter()
             .map(|seed| {
-                let host = Host::new(seed.host, protocol, Time::ZERO);
-                let node = Node::new(seed.id, Rc::new(UdpSocket::from_std(seed.socket)?), host);
+                let socket = UdpSocket::from_std(seed.socket)?;
+                let port = Port::new(socket, seed.network, seed.host.seed, seed.numbers);
+                let birth = Birth { host: seed.host, protocol: protocol.clone() };
+                let node = Node::new(port, birth, Time::ZERO);
                 Ok(Rc::new(Place { node: RefCell::new(node), moved: Notify::new() }))
             })
             .collect();
@@ -111,13 +120,14 @@ impl<P: Protocol + 'static> Shard<P> {
     }
 
     async fn obey(&self, request: Request) {
-        if let Request::Act { action: Action::Command(Command::Warm(_)), .. } = request {
+        if let Request::Act { action: Action::Command(Command::Warm(_) | Command::Join { .. }), .. } = request
+        {
             self.make_room().await;
         }
         self.answer(request);
     }
 
-    /// Waits until few enough dials are under way. Nodes that boot warm all at once would dial all at once, and
+    /// Waits until few enough dials are under way. Nodes that boot all at once would dial all at once, and
     /// thousands of handshakes on a few cores outlast the time in which each is given up.
     async fn make_room(&self) {
         loop {
@@ -156,7 +166,10 @@ async fn attend<P: Protocol>(epoch: Instant, place: Rc<Place<P>>, desk: Rc<RefCe
     let mut armed = None;
     let mut alarm = std::pin::pin!(sleep_until((epoch + far).into()));
     loop {
-        let deadline = place.node.borrow().deadline();
+        let (deadline, reads) = {
+            let node = place.node.borrow();
+            (node.deadline(), node.reads())
+        };
         if deadline != armed {
             let after = deadline.map_or(far, |deadline| deadline - Time::ZERO);
             alarm.as_mut().reset((epoch + after.min(far)).into());
@@ -164,7 +177,7 @@ async fn attend<P: Protocol>(epoch: Instant, place: Rc<Place<P>>, desk: Rc<RefCe
         }
         tokio::select! {
             // An error shows again, and is met, when the socket is read.
-            _ = socket.readable() => {}
+            _ = socket.readable(), if reads => {}
             () = &mut alarm => {}
             () = place.moved.notified() => {}
         }

@@ -10,12 +10,12 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// The kernel's buffers of a node's socket, in bytes as the kernel counts them, its own overhead included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Buffers {
+#[derive(Clone, Copy)]
+pub(crate) struct Buffers {
     /// For packets received and not read yet.
-    pub receive: usize,
+    pub(crate) receive: usize,
     /// For packets sent and not delivered yet.
-    pub send: usize,
+    pub(crate) send: usize,
 }
 
 /// A UDP socket on a port of its own of the loopback interface, and the buffers that were granted. The kernel

@@ -2,6 +2,7 @@
 
 mod chatter;
 mod outsider;
+mod stage;
 
 use std::{
     net::UdpSocket,
@@ -9,51 +10,21 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chatter::{Chatter, Diary, FRIENDS, Greeting, Heard};
+use chatter::{Diary, FRIENDS, Greeting, Heard};
 use rumormill_lab::{Action, Census, Cluster, ClusterError};
 use rumormill_link::{frame, server_name};
-use rumormill_protocol::{Cause, Command, Event, LinkEvent, NodeId, Status, WarmBoot};
-use rumormill_quic::{Authority, LocalCluster, LocalSpec};
-
-fn launch(nodes: usize, diary: &Diary) -> LocalCluster<Chatter> {
-    let spec = LocalSpec { idle_timeout: Duration::from_secs(2), ..LocalSpec::new(nodes, 1, diary.clone()) };
-    LocalCluster::launch(spec).expect("a few nodes fit on any machine")
-}
-
-fn command_all(cluster: &mut LocalCluster<Chatter>, command: &Command) {
-    for node in 0..cluster.nodes() as u32 {
-        cluster.act(NodeId(node), Action::Command(command.clone())).expect("the cluster runs");
-    }
-}
-
-fn warm(cluster: &mut LocalCluster<Chatter>) {
-    let boot = WarmBoot { roster: cluster.contacts(), entries: Vec::new() };
-    command_all(cluster, &Command::Warm(Arc::new(boot)));
-}
-
-fn census(cluster: &mut LocalCluster<Chatter>) -> Census {
-    cluster.census().expect("the cluster runs")
-}
-
-/// Lets the cluster run until `done`, and fails when that takes unreasonably long.
-fn run_until(cluster: &mut LocalCluster<Chatter>, mut done: impl FnMut(&mut LocalCluster<Chatter>) -> bool) {
-    let begun = Instant::now();
-    while !done(cluster) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it never came about");
-        cluster.advance_to(cluster.now() + Duration::from_millis(20)).expect("the cluster runs");
-    }
-}
-
-fn is_greeting(heard: &Heard) -> bool {
-    matches!(heard, Heard::Greeting(_))
-}
+use rumormill_protocol::{Cause, Command, Event, LinkEvent, NodeId, Status};
+use rumormill_quic::Authority;
+use stage::{census, command_all, is_greeting, launch, run_until, warm};
 
 #[test]
 fn ten_nodes_come_up_and_talk() {
     let diary = Diary::default();
     let mut cluster = launch(10, &diary);
     assert!(diary.entries().is_empty(), "nodes are silent until they are started");
-    assert!(cluster.buffers().receive > 0);
+    let equipment = cluster.equipment();
+    assert!(equipment.real_time && equipment.crypto_provider.is_some());
+    assert!(equipment.socket_receive_buffer_bytes > Some(0) && equipment.socket_send_buffer_bytes > Some(0));
     warm(&mut cluster);
     run_until(&mut cluster, |_| {
         (0..10).all(|node| (1..=FRIENDS).all(|step| diary.count((node + step) % 10, node, is_greeting) >= 5))
@@ -68,6 +39,7 @@ fn ten_nodes_come_up_and_talk() {
             100 * node.ledger.messages[Cause::Probe.index()]
         );
         assert_eq!((node.ledger.garbage_packets, node.ledger.handshakes_failed), (0, 0));
+        assert_eq!((node.messages_dropped, node.ledger.lost_packets, node.ledger.copied_packets), (0, 0, 0));
     }
     assert!(now.lag.count() >= 50);
     let mut events = vec![Vec::new(); 10];
@@ -87,6 +59,7 @@ fn ten_nodes_come_up_and_talk() {
     let views = cluster.inspect(&[NodeId(0), NodeId(5)], &[NodeId(4)]).expect("the cluster runs");
     assert_eq!(views.len(), 10);
     assert_eq!((views[4].node, &views[4].statuses), (NodeId(4), &vec![Status::Unknown, Status::Alive]));
+    assert_eq!(views[4].lives, [0, 0]);
     assert!(views[4].versions[0] >= 5 && views[5].versions[0] == 0);
     Box::new(cluster).shut_down();
 }

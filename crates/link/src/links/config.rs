@@ -11,8 +11,12 @@ pub struct LinkConfig {
     pub back_off_min: Duration,
     /// The longest such wait. A connection that stood this long starts the count anew.
     pub back_off_max: Duration,
-    /// Connections kept that the protocol did not ask to hold; the least recently used give way.
+    /// Connections kept that the protocol did not ask to hold; the least recently used give way, once no message
+    /// passed for `settled`.
     pub unpinned: usize,
+    /// Within this after a message a connection is in use, however many others there are: a crowd that joins through
+    /// one node gets its answers.
+    pub settled: Duration,
     /// After which such a connection is closed when no message passed. Longer than the pauses of a protocol in
     /// which only one end asks to hold a connection, or the other end closes it.
     pub linger: Duration,
@@ -32,6 +36,7 @@ impl Default for LinkConfig {
             back_off_min: Duration::from_secs(1),
             back_off_max: Duration::from_secs(32),
             unpinned: 32,
+            settled: Duration::from_secs(1),
             linger: Duration::from_secs(20),
             waiting_messages: 16,
             waiting_bytes: 256 * 1024,

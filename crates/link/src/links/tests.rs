@@ -199,6 +199,26 @@ fn the_least_recently_used_unpinned_connection_gives_way() {
 }
 
 #[test]
+fn a_crowd_is_served_before_its_connections_give_way() {
+    let mut links = links(LinkConfig { unpinned: 3, ..LinkConfig::default() });
+    for peer in 0..50 {
+        links.connected(at(1), NodeId(peer), peer, NodeId(peer));
+    }
+    assert!(actions(&mut links).iter().all(|action| matches!(action, Action::Tell(_, LinkEvent::Up))));
+    let settled = at(1) + LinkConfig::default().settled;
+    assert_eq!(links.poll_timeout(), Some(settled));
+    let before = at(1) + Duration::from_millis(999);
+    links.handle_timeout(before);
+    links.received(before, NodeId(7));
+    assert_eq!(links.up(), 50);
+    links.handle_timeout(settled);
+    assert_eq!(links.up(), 3);
+    assert_eq!(links.route(settled, NodeId(7)), Some(7), "it was used since");
+    let closed = |action: &Action<u32>| matches!(action, Action::Close(_, CloseReason::Unwanted));
+    assert_eq!(actions(&mut links).iter().filter(|action| closed(action)).count(), 47);
+}
+
+#[test]
 fn a_full_table_refuses_peers_and_says_so() {
     let mut links = links(LinkConfig { peers: 2, ..LinkConfig::default() });
     links.pin(at(0), NodeId(1));

@@ -84,6 +84,10 @@ impl View for Puppet {
         Status::Unknown
     }
 
+    fn life(&self, _: NodeId) -> u32 {
+        0
+    }
+
     fn alive(&self) -> usize {
         1
     }

@@ -1,8 +1,8 @@
-//! A protocol that talks: each node greets the next ones round after round, and all write down what they hear. A
-//! node that is told to write before it has friends breaks a moment later.
+//! A protocol that talks: each node greets the next ones round after round, with which life it is in, and all write
+//! down what they hear. A node that is told to write before it has friends breaks a moment later.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -38,7 +38,10 @@ pub(crate) struct Greeting(pub(crate) Vec<u8>);
 
 pub(crate) struct Chatter {
     me: NodeId,
+    generation: u32,
     diary: Diary,
+    /// The life that each peer last greeted from.
+    lives: BTreeMap<NodeId, u32>,
     outputs: VecDeque<Output<Greeting>>,
     friends: Vec<NodeId>,
     next_round: Option<Time>,
@@ -70,7 +73,9 @@ impl Protocol for Chatter {
     fn new(diary: &Diary, start: &Start, _: Time) -> Self {
         Self {
             me: start.me,
+            generation: start.generation,
             diary: diary.clone(),
+            lives: BTreeMap::new(),
             outputs: VecDeque::new(),
             friends: Vec::new(),
             next_round: None,
@@ -79,6 +84,7 @@ impl Protocol for Chatter {
     }
 
     fn handle_message(&mut self, _: Time, from: NodeId, message: Greeting) {
+        self.lives.insert(from, message.0.first().copied().map_or(0, u32::from));
         self.write(from, Heard::Greeting(message));
     }
 
@@ -93,7 +99,7 @@ impl Protocol for Chatter {
         self.outputs.push_back(Output::Event(Event::Wrote(Dot { writer: self.me, counter: self.rounds })));
         for &to in &self.friends {
             let channel = if self.rounds.is_multiple_of(2) { Channel::Stream } else { Channel::Datagram };
-            let message = Greeting(vec![1; 100]);
+            let message = Greeting(vec![self.generation as u8; 100]);
             self.outputs.push_back(Output::Send { to, channel, cause: Cause::Probe, message });
         }
     }
@@ -131,6 +137,10 @@ impl Protocol for Chatter {
 impl View for Chatter {
     fn status(&self, member: NodeId) -> Status {
         if self.friends.contains(&member) { Status::Alive } else { Status::Unknown }
+    }
+
+    fn life(&self, member: NodeId) -> u32 {
+        self.lives.get(&member).copied().unwrap_or(0)
     }
 
     fn alive(&self) -> usize {
