@@ -7,12 +7,13 @@ use std::{
 use rand::{Rng, RngExt};
 use rumormill_protocol::{Key, NodeId, Purpose, Random, Time, Value, generator, stream};
 
-use crate::Scenario;
+use crate::{Scenario, Strike};
 
 /// What a scenario does to its cluster, and when: known in advance, so that every variant meets the same.
 ///
 /// Writes are a Poisson process from the beginning of the warm-up to the end of the measured phase. Each is made
-/// by a random node that no fault has hit by then, to a random key of its own.
+/// by a random node whose life no fault has ended by then, to a random key of its own. Faults begin in the measured
+/// phase and may end after it.
 pub(crate) struct Agenda {
     random: Random,
     writes_per_second: f64,
@@ -22,15 +23,24 @@ pub(crate) struct Agenda {
     /// Writes end here.
     end: Time,
     next_write: Option<Time>,
-    crashes: VecDeque<(Time, NodeId)>,
+    /// Beginnings and ends of faults, in the order of their time.
+    faults: VecDeque<(Time, Deed)>,
+    /// When the life of a node first ends.
     hit: BTreeMap<NodeId, Time>,
 }
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Deed {
-    Write { writer: NodeId, key: Key, value: Value },
-    Crash(NodeId),
+    Write {
+        writer: NodeId,
+        key: Key,
+        value: Value,
+    },
+    /// A fault, by its place in the list of strikes, begins.
+    Begin(usize),
+    /// A fault ends.
+    End(usize),
 }
 
 /// The name of a node's key.
@@ -46,14 +56,19 @@ pub(crate) fn value(random: &mut Random, bytes: usize) -> Value {
 }
 
 impl Agenda {
-    /// The agenda of a scenario whose warm-up begins at `start`.
-    pub(crate) fn new(scenario: &Scenario, start: Time) -> Self {
+    /// The agenda of a scenario with these strikes whose warm-up begins at `start`.
+    pub(crate) fn new(scenario: &Scenario, strikes: &[Strike], start: Time) -> Self {
         let measured = start + scenario.phases.warm_up;
-        let crashes: VecDeque<_> = scenario
-            .strikes()
-            .into_iter()
-            .flat_map(|strike| strike.nodes.into_iter().map(move |node| (measured + strike.at, node)))
-            .collect();
+        let (mut faults, mut hit) = (Vec::new(), BTreeMap::new());
+        for (fault, strike) in strikes.iter().enumerate() {
+            let at = measured + strike.at;
+            faults.push((at, Deed::Begin(fault)));
+            faults.extend(strike.kind.lasts().map(|lasts| (at + lasts, Deed::End(fault))));
+            if strike.kind.ends_life() {
+                hit.extend(strike.nodes.iter().map(|&node| (node, at)));
+            }
+        }
+        faults.sort_by_key(|(at, _)| *at);
         let mut agenda = Self {
             random: generator(stream(scenario.seed, Purpose::Workload, None)),
             writes_per_second: scenario.workload.writes_per_second,
@@ -62,8 +77,8 @@ impl Agenda {
             nodes: u32::try_from(scenario.cluster.nodes).unwrap_or(u32::MAX),
             end: measured + scenario.phases.measure,
             next_write: None,
-            hit: crashes.iter().map(|&(at, node)| (node, at)).collect(),
-            crashes,
+            faults: faults.into(),
+            hit,
         };
         agenda.next_write = agenda.write_after(start);
         agenda
@@ -71,19 +86,16 @@ impl Agenda {
 
     /// When there is something to do next.
     pub(crate) fn next_at(&self) -> Option<Time> {
-        let crash = self.crashes.front().map(|&(at, _)| at);
-        self.next_write.into_iter().chain(crash).min()
+        let fault = self.faults.front().map(|&(at, _)| at);
+        self.next_write.into_iter().chain(fault).min()
     }
 
     /// What was to be done by `now` and the time that it was intended for, in the order of those times; to be
     /// called until there is none.
     pub(crate) fn pop(&mut self, now: Time) -> Option<(Time, Deed)> {
         let at = self.next_at().filter(|&at| at <= now)?;
-        if let Some(&(crash_at, node)) = self.crashes.front()
-            && crash_at == at
-        {
-            self.crashes.pop_front();
-            return Some((at, Deed::Crash(node)));
+        if self.faults.front().is_some_and(|&(fault_at, _)| fault_at == at) {
+            return self.faults.pop_front();
         }
         self.next_write = self.write_after(at);
         let writer = loop {
@@ -120,7 +132,7 @@ mod tests {
             "workload.writes_per_second=100",
             "phases.warm_up=5s",
             "phases.measure=95s",
-            r#"fault=[{at = "10s", kind = "crash", nodes = [0, 2]}]"#,
+            r#"fault=[{at = "10s", kind = "restart", for = "90s", nodes = [0, 2]}]"#,
         ] {
             draft.set(setting).expect("a valid setting");
         }
@@ -128,18 +140,18 @@ mod tests {
     }
 
     fn deeds(start: Time) -> Vec<(Time, Deed)> {
-        let mut agenda = Agenda::new(&scenario(), start);
+        let mut agenda = Agenda::new(&scenario(), &scenario().strikes(), start);
         std::iter::from_fn(|| agenda.pop(Time(u64::MAX))).collect()
     }
 
     #[test]
-    fn writes_are_as_many_as_their_rate_says_and_no_crashed_node_writes() {
+    fn writes_are_as_many_as_their_rate_says_and_no_node_that_was_hit_writes() {
         let all = deeds(Time::ZERO);
         assert!(all.is_sorted_by_key(|(at, _)| *at));
         let crash = Time::ZERO + Duration::from_secs(15);
-        let crashes: Vec<_> = all.iter().filter(|(_, deed)| matches!(deed, Deed::Crash(_))).collect();
-        assert_eq!(crashes, [&(crash, Deed::Crash(NodeId(0))), &(crash, Deed::Crash(NodeId(2)))]);
-        let writes = all.len() - crashes.len();
+        let faults: Vec<_> = all.iter().filter(|(_, deed)| !matches!(deed, Deed::Write { .. })).collect();
+        assert_eq!(faults, [&(crash, Deed::Begin(0)), &(crash + Duration::from_secs(90), Deed::End(0))]);
+        let writes = all.len() - faults.len();
         // 100 writes a second for 100 s; six standard deviations of a Poisson number are 600.
         assert!(writes.abs_diff(10_000) < 600, "{writes}");
         for (at, deed) in &all {
@@ -159,7 +171,7 @@ mod tests {
 
     #[test]
     fn nothing_is_done_before_its_time() {
-        let mut agenda = Agenda::new(&scenario(), Time::ZERO);
+        let mut agenda = Agenda::new(&scenario(), &scenario().strikes(), Time::ZERO);
         let first = agenda.next_at().expect("there are writes");
         assert_eq!(agenda.pop(Time(first.0 - 1)), None);
         assert!(agenda.pop(first).is_some_and(|(at, _)| at == first));

@@ -1,24 +1,28 @@
 use std::{sync::Arc, time::Duration};
 
-use rumormill_protocol::{Command, Contact, Dot, Entry, NodeId, Purpose, WarmBoot, generator, stream};
+use rumormill_measure::{Boot as BootReport, Histogram};
+use rumormill_protocol::{Command, Contact, Dot, Entry, NodeId, Purpose, Time, WarmBoot, generator, stream};
 
 use crate::{
-    Action, Boot, Census, Cluster, ClusterError, Scenario,
+    Action, Boot, Census, Cluster, NodeCensus, Scenario,
     agenda::{key, value},
     progress::Ticker,
+    stop::Stop,
 };
 
 /// Between two looks at a cluster that boots.
 const POLL: Duration = Duration::from_millis(200);
 
-/// A cluster that is not up this long after all nodes were told to start is measured as it is, and found invalid.
-const GIVE_UP: Duration = Duration::from_secs(60);
+/// A cluster that is not up so long after the first node was told to start is measured as it is, and found invalid:
+/// at least this, and longer the more nodes there are, for each costs its handshakes.
+const GIVE_UP_LEAST: Duration = Duration::from_secs(60);
+const GIVE_UP_PER_NODE: Duration = Duration::from_millis(20);
 
 /// Looks in a row that must find all nodes up: one alone may fall between two steps.
 const LOOKS: usize = 2;
 
-/// Makes the nodes a cluster, in which each owns its keys, and says how many nodes are up: they have the
-/// connections that they want and know all members.
+/// Makes the nodes a cluster, in which each owns its keys, and fills in how that went. A node is up when it has the
+/// connections that it wants and knows all members.
 ///
 /// At a warm boot all is known to all. Otherwise the seeds know each other and their keys, and all others join
 /// through them at once and then write theirs.
@@ -26,22 +30,27 @@ pub(crate) fn boot(
     scenario: &Scenario,
     cluster: &mut dyn Cluster,
     ticker: &mut Ticker<'_>,
-) -> Result<usize, ClusterError> {
+    report: &mut BootReport,
+) -> Result<(), Stop> {
     let contacts = cluster.contacts();
-    let warm = match scenario.cluster.boot {
-        Boot::Warm => contacts.len(),
-        Boot::Join => scenario.cluster.seeds,
+    let (mode, warm) = match scenario.cluster.boot {
+        Boot::Warm => ("warm", contacts.len()),
+        Boot::Join => ("join", scenario.cluster.seeds),
     };
+    mode.clone_into(&mut report.mode);
     let (seeds, others) = contacts.split_at(warm.min(contacts.len()));
     let entries = seeds.iter().flat_map(|seed| entries(scenario, seed.id)).collect();
     let common = Arc::new(WarmBoot { roster: seeds.to_vec(), entries });
+    let mut looks = Looks::new(cluster, report);
     for seed in seeds {
+        ticker.check()?;
         cluster.act(seed.id, Action::Command(Command::Warm(common.clone())))?;
     }
     for other in others {
+        ticker.check()?;
         join(scenario, cluster, other.id, seeds)?;
     }
-    wait(cluster, ticker)
+    looks.wait(cluster, ticker)
 }
 
 /// What a node owns at the start, in the order of its writes.
@@ -56,12 +65,7 @@ fn entries(scenario: &Scenario, writer: NodeId) -> Vec<Entry> {
         .collect()
 }
 
-fn join(
-    scenario: &Scenario,
-    cluster: &mut dyn Cluster,
-    node: NodeId,
-    seeds: &[Contact],
-) -> Result<(), ClusterError> {
+fn join(scenario: &Scenario, cluster: &mut dyn Cluster, node: NodeId, seeds: &[Contact]) -> Result<(), Stop> {
     cluster.act(node, Action::Command(Command::Join { seeds: seeds.to_vec() }))?;
     for Entry { key, value, .. } in entries(scenario, node) {
         cluster.act(node, Action::Command(Command::Put { key, value }))?;
@@ -69,28 +73,66 @@ fn join(
     Ok(())
 }
 
-fn wait(cluster: &mut dyn Cluster, ticker: &mut Ticker<'_>) -> Result<usize, ClusterError> {
-    let nodes = cluster.nodes();
-    let give_up = cluster.now() + GIVE_UP;
-    let mut looks = 0;
-    loop {
-        let now = cluster.now();
-        cluster.advance_to(now + POLL)?;
-        // The boot's events belong to no figure, and must not pile up.
-        cluster.drain_events(&mut |_| {});
-        let (now, census) = (cluster.now(), cluster.census()?);
-        if ticker.is_due(now) {
-            ticker.tick(now, &census);
+/// What is seen of a cluster that boots.
+struct Looks<'a> {
+    began: Time,
+    report: &'a mut BootReport,
+    /// By number, whether a node was seen to take all members for alive.
+    knew_all: Vec<bool>,
+    know_all: Histogram,
+}
+
+impl<'a> Looks<'a> {
+    fn new(cluster: &dyn Cluster, report: &'a mut BootReport) -> Self {
+        let knew_all = vec![false; cluster.nodes()];
+        Self { began: cluster.now(), report, knew_all, know_all: Histogram::default() }
+    }
+
+    fn wait(&mut self, cluster: &mut dyn Cluster, ticker: &mut Ticker<'_>) -> Result<(), Stop> {
+        let nodes = cluster.nodes();
+        let give_up = self.began + GIVE_UP_LEAST.max(GIVE_UP_PER_NODE * nodes as u32);
+        let mut in_a_row = 0;
+        while in_a_row < LOOKS && cluster.now() < give_up {
+            ticker.check()?;
+            let until = cluster.now() + POLL;
+            cluster.advance_to(until)?;
+            // The boot's events belong to no figure, and must not pile up.
+            cluster.drain_events(&mut |_| {});
+            let (now, census) = (cluster.now(), cluster.census()?);
+            if ticker.is_due(now) {
+                ticker.tick(now, &census);
+            }
+            let was_up = in_a_row > 0;
+            in_a_row = if nodes_up(&census) == nodes { in_a_row + 1 } else { 0 };
+            // The second look confirms the first, which is what counts.
+            if !(was_up && in_a_row > 0) {
+                self.see(now, &census);
+            }
         }
-        let up = nodes_up(&census);
-        looks = if up == nodes { looks + 1 } else { 0 };
-        if looks == LOOKS || now >= give_up {
-            return Ok(up);
+        Ok(())
+    }
+
+    fn see(&mut self, now: Time, census: &Census) {
+        let nodes = census.nodes.len();
+        for (node, knew_all) in census.nodes.iter().zip(&mut self.knew_all) {
+            if !*knew_all && node.alive == nodes {
+                *knew_all = true;
+                self.know_all.record(now - self.began);
+            }
         }
+        let wire_bytes = census.nodes.iter().map(|node| node.ledger.wire_bytes()).sum();
+        let report = &mut *self.report;
+        report.nodes_up = nodes_up(census) as u64;
+        report.known_pairs = census.nodes.iter().map(|node| node.alive as u64).sum();
+        report.seconds = (now - self.began).as_secs_f64();
+        report.know_all_us = self.know_all.summary();
+        report.wire_bytes = wire_bytes;
+        report.wire_bytes_per_node = if nodes > 0 { wire_bytes as f64 / nodes as f64 } else { 0.0 };
     }
 }
 
 fn nodes_up(census: &Census) -> usize {
     let all = census.nodes.len();
-    census.nodes.iter().filter(|node| node.links_pending == 0 && node.alive == all && !node.crashed).count()
+    let is_up = |node: &&NodeCensus| node.links_pending == 0 && node.alive == all && !node.crashed;
+    census.nodes.iter().filter(is_up).count()
 }

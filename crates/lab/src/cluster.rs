@@ -1,5 +1,7 @@
+use std::{sync::Arc, time::Duration};
+
 use rumormill_measure::{Histogram, Ledger};
-use rumormill_protocol::{Command, Contact, Event, NodeId, Status, Time};
+use rumormill_protocol::{Command, Contact, Event, NodeId, NodeSet, Status, Time};
 use thiserror::Error;
 
 /// A cluster of nodes in one of the worlds. The runner drives it through an experiment and knows no more of it
@@ -12,6 +14,9 @@ pub trait Cluster {
 
     /// Where each node listens, in the order of their numbers.
     fn contacts(&self) -> Vec<Contact>;
+
+    /// With what it runs.
+    fn equipment(&self) -> Equipment;
 
     /// The time of the run.
     fn now(&self) -> Time;
@@ -54,6 +59,37 @@ pub enum Action {
     Command(Command),
     /// Fall silent at once: no goodbye, nothing sent or answered any more. The address stays taken.
     Crash,
+    /// Begin the next life of a crashed node: the same id, address and certificate, nothing remembered, silent until
+    /// it is told to join. One that still runs crashes first.
+    Restart,
+    /// Stand still: read nothing, send nothing, do nothing that is due, until [`Action::Resume`]. What arrives, and
+    /// what is asked, waits as long as there is room. Time goes on.
+    Pause,
+    /// Go on after [`Action::Pause`].
+    Resume,
+    /// From now on packets that this node sends meet this, on top of the network's own conditions and other faults.
+    Impair {
+        /// The fault's number, by which it ends.
+        fault: u32,
+        /// What they meet.
+        impairment: Impairment,
+    },
+    /// The end of [`Action::Impair`] by this fault.
+    Repair {
+        /// The fault's number.
+        fault: u32,
+    },
+}
+
+/// What a fault of the network does to packets that one node sends.
+#[derive(Clone, Debug)]
+pub struct Impairment {
+    /// Only to packets for these nodes; to all where there is no set.
+    pub toward: Option<Arc<NodeSet>>,
+    /// The probability that a packet is lost, from 0 to 1.
+    pub loss: f64,
+    /// How much later than otherwise it arrives.
+    pub delay: Duration,
 }
 
 /// An event and when it happened.
@@ -76,6 +112,33 @@ pub struct Census {
     pub lag: Histogram,
     /// Packets that the kernel dropped for want of socket buffer, since the run began; 0 where there is no kernel.
     pub kernel_drops: u64,
+    /// The kernel's own count of what passed the interface that carries all packets; nothing where there is none.
+    pub interface: Option<Interface>,
+}
+
+/// What a network interface counted since it came up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Bytes sent, IP and UDP headers included.
+    pub wire_bytes: u64,
+    /// Packets sent.
+    pub packets: u64,
+    /// Who else may have used it since the run began, in words that complete "... may have used it too"; nothing when
+    /// nobody did.
+    pub others: Option<String>,
+}
+
+/// With what a cluster runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Equipment {
+    /// Whether its time is the machine's, so that a busy machine makes its nodes late.
+    pub real_time: bool,
+    /// The receive buffer that the system granted each socket, in bytes.
+    pub socket_receive_buffer_bytes: Option<u64>,
+    /// The send buffer that the system granted each socket, in bytes.
+    pub socket_send_buffer_bytes: Option<u64>,
+    /// The crypto provider under QUIC.
+    pub crypto_provider: Option<String>,
 }
 
 /// One node's counters.
@@ -89,7 +152,9 @@ pub struct NodeCensus {
     pub links_pending: usize,
     /// Members it takes for alive, itself included.
     pub alive: usize,
-    /// Whether it crashed.
+    /// Messages dropped unsent since the run began: too many waited for a connection, or it could not be made.
+    pub messages_dropped: u64,
+    /// Whether it crashed, and did not start again.
     pub crashed: bool,
 }
 
@@ -100,6 +165,8 @@ pub struct Inspection {
     pub node: NodeId,
     /// Its view of each member.
     pub statuses: Vec<Status>,
+    /// Which life of each member it knows of.
+    pub lives: Vec<u32>,
     /// Its version of each writer's writes.
     pub versions: Vec<u64>,
 }

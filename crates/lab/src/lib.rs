@@ -3,18 +3,24 @@
 mod agenda;
 mod boot;
 mod cluster;
+mod faults;
 mod machine;
 mod outcome;
 mod progress;
 mod recorder;
 mod runner;
 mod scenario;
+mod steady;
+mod stop;
 
-pub use cluster::{Action, Census, Cluster, ClusterError, Inspection, NodeCensus, Stamped};
+pub use cluster::{
+    Action, Census, Cluster, ClusterError, Equipment, Impairment, Inspection, Interface, NodeCensus, Stamped,
+};
 pub use machine::{Load, descriptor_limit, environment, raise_descriptor_limit};
 pub use progress::{Phase, Progress, Snapshot};
 pub use runner::run_variant;
 pub use scenario::{
-    Boot, ClusterSettings, Compression, Draft, Fault, FaultKind, NodePreset, NodeSettings, PRESETS, Phases,
-    Scenario, ScenarioError, StateMode, Strike, Victims, WorkloadSettings,
+    Boot, ClusterSettings, Compression, Direction, Dissemination, Draft, Fault, FaultKind, NetworkSettings,
+    NodePreset, NodeSettings, PRESETS, PeersMode, Phases, Rate, Scenario, ScenarioError, StateMode, Strike,
+    Victims, WorkloadSettings,
 };

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use rumormill_measure::{
-    Bandwidth, Conditions, Convergence, Detection, Ledger, LoadReport, RealTime, Transport, Variant, judge,
+    Bandwidth, Boot, Conditions, Convergence, Detection, FaultReport, KernelCount, Ledger, LoadReport,
+    Membership, RealTime, Transport, Variant, judge,
 };
 use rumormill_protocol::{Cause, Time};
 
@@ -9,9 +10,18 @@ use crate::{Census, NodeCensus, Scenario};
 
 /// What a run left to be put into figures.
 pub(crate) struct Outcome {
-    pub(crate) booted: usize,
-    /// At the beginning, the middle and the end of the measured phase.
-    pub(crate) censuses: [(Time, Census); 3],
+    pub(crate) interrupted: bool,
+    pub(crate) boot: Boot,
+    /// Whether traffic was steady when the warm-up began.
+    pub(crate) steady: bool,
+    /// Whether the cluster's time is the machine's.
+    pub(crate) real_time: bool,
+    /// At the beginning of the measured phase.
+    pub(crate) before: (Time, Census),
+    /// In its middle, if it got that far.
+    pub(crate) half: Option<(Time, Census)>,
+    /// At its end.
+    pub(crate) after: (Time, Census),
     /// How long each node lived in the measured phase.
     pub(crate) live_seconds: Vec<f64>,
     /// Nodes that ended although no fault had ended them.
@@ -19,36 +29,48 @@ pub(crate) struct Outcome {
     pub(crate) load: LoadReport,
     pub(crate) convergence: Convergence,
     pub(crate) detection: Detection,
+    pub(crate) membership: Membership,
+    pub(crate) faults: Vec<FaultReport>,
 }
 
 impl Outcome {
     /// The result of a variant.
     pub(crate) fn into_variant(self, scenario: &Scenario, name: &str, protocol: &str) -> Variant {
-        let [(start, before), (middle, half), (end, after)] = &self.censuses;
+        let ((start, before), (end, after)) = (&self.before, &self.after);
         let ledgers = since(&after.nodes, &before.nodes);
+        let transport = Transport::from_ledgers(
+            &ledgers,
+            after.kernel_drops.saturating_sub(before.kernel_drops),
+            messages_dropped(after).saturating_sub(messages_dropped(before)),
+        );
         let mut bandwidth = Bandwidth::from_ledgers(&ledgers, &self.live_seconds);
-        bandwidth.kernel_wire_bytes_reason =
-            Some("not compared with the kernel's counters in this version".to_owned());
-        let transport = Transport::from_ledgers(&ledgers, after.kernel_drops - before.kernel_drops);
+        match kernel_wire_bytes(before, after, self.real_time) {
+            Ok(bytes) => bandwidth.kernel_wire_bytes = Some(bytes),
+            Err(why) => bandwidth.kernel_wire_bytes_reason = Some(why),
+        }
         let scheduler_lag_us = after.lag.since(&before.lag).summary();
         let measured_seconds = (*end - *start).as_secs_f64();
         let verdict = judge(&Conditions {
             measured_seconds,
             packets: transport.packets_sent,
             nodes: after.nodes.len() as u64,
-            booted: self.booted as u64,
+            booted: self.boot.nodes_up,
             lost: self.lost,
-            interrupted: false,
+            interrupted: self.interrupted,
             writes_asked: scenario.workload.writes_per_second > 0.0,
             writes: self.convergence.writes,
             failures: self.detection.failures,
             send_refused: transport.send_refused,
             overflows: transport.overflows,
-            drift: drift(
-                wire_bytes_per_second(before, half, *middle - *start),
-                wire_bytes_per_second(half, after, *end - *middle),
-            ),
-            real_time: Some(RealTime {
+            unsettled: self.boot.last_change.filter(|_| !self.steady),
+            drift: self.half.as_ref().and_then(|(middle, half)| {
+                let first = wire_bytes_per_second(before, half, *middle - *start);
+                drift(first, wire_bytes_per_second(half, after, *end - *middle))
+            }),
+            kernel: bandwidth
+                .kernel_wire_bytes
+                .map(|counted| KernelCount { counted, handed_over: bandwidth.handed_over_wire_bytes }),
+            real_time: self.real_time.then_some(RealTime {
                 lag_p99_us: scheduler_lag_us.p99,
                 kernel_drops: transport.kernel_drops,
                 load: self.load,
@@ -60,9 +82,12 @@ impl Outcome {
             nodes: after.nodes.len() as u64,
             measured_seconds,
             verdict,
+            boot: self.boot,
             bandwidth,
             convergence: self.convergence,
             detection: self.detection,
+            membership: self.membership,
+            faults: self.faults,
             checks_per_period: checks_per_period(&ledgers, &self.live_seconds, scenario.node.protocol_period),
             scheduler_lag_us,
             transport,
@@ -71,6 +96,28 @@ impl Outcome {
             packet_hash: None,
         }
     }
+}
+
+/// The kernel's own count of the bytes sent between two censuses, or why there is none.
+fn kernel_wire_bytes(before: &Census, after: &Census, real_time: bool) -> Result<u64, String> {
+    let (Some(before), Some(after)) = (&before.interface, &after.interface) else {
+        let why = if real_time {
+            "the kernel's counters cannot be read here"
+        } else {
+            "there is no kernel in this world"
+        };
+        return Err(why.to_owned());
+    };
+    match &after.others {
+        None => Ok(after.wire_bytes.saturating_sub(before.wire_bytes)),
+        Some(others) => Err(format!(
+            "{others} may have used the loopback interface too; run in a network namespace of its own to have it"
+        )),
+    }
+}
+
+fn messages_dropped(census: &Census) -> u64 {
+    census.nodes.iter().map(|node| node.messages_dropped).sum()
 }
 
 fn since(later: &[NodeCensus], earlier: &[NodeCensus]) -> Vec<Ledger> {
@@ -99,6 +146,20 @@ mod tests {
     use rumormill_protocol::Sizes;
 
     use super::*;
+    use crate::Interface;
+
+    #[test]
+    fn the_kernel_counts_for_this_cluster_only_when_nobody_else_used_its_interface() {
+        let census = |wire_bytes, others: Option<&str>| {
+            let interface = Interface { wire_bytes, packets: 1, others: others.map(str::to_owned) };
+            Census { interface: Some(interface), ..Census::default() }
+        };
+        assert_eq!(kernel_wire_bytes(&census(100, None), &census(350, None), true), Ok(250));
+        let why = kernel_wire_bytes(&census(100, None), &census(350, Some("2 sockets")), true);
+        assert!(why.is_err_and(|why| why.starts_with("2 sockets may have used the loopback interface too")));
+        let none = Census::default();
+        assert!(kernel_wire_bytes(&none, &none, false).is_err_and(|why| why.contains("no kernel")));
+    }
 
     #[test]
     fn a_node_that_probes_once_a_period_checks_once_a_period() {

@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use rumormill_measure::Histogram;
 use rumormill_protocol::Time;
 
-use crate::Census;
+use crate::{Census, stop::Stop};
 
 /// Between two ticks.
 const TICK: Duration = Duration::from_secs(1);
@@ -15,6 +15,11 @@ pub trait Progress {
 
     /// About a second has passed.
     fn tick(&mut self, snapshot: &Snapshot);
+
+    /// Whether the run is to end now. It keeps what it has measured, and is invalid.
+    fn interrupted(&self) -> bool {
+        false
+    }
 }
 
 /// The parts of a run, in their order.
@@ -22,7 +27,9 @@ pub trait Progress {
 pub enum Phase {
     /// Nodes become a cluster.
     Boot,
-    /// The cluster finds its steady state.
+    /// Traffic becomes steady.
+    Settle,
+    /// The workload begins.
     WarmUp,
     /// What happens counts.
     Measure,
@@ -34,6 +41,7 @@ impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Boot => "boot",
+            Self::Settle => "settle",
             Self::WarmUp => "warm-up",
             Self::Measure => "measure",
             Self::CoolDown => "cool-down",
@@ -89,6 +97,11 @@ impl<'a> Ticker<'a> {
     pub(crate) fn begin(&mut self, phase: Phase, now: Time, lasts: Option<Duration>) {
         (self.phase, self.began, self.lasts) = (phase, now, lasts);
         self.progress.phase(phase, lasts);
+    }
+
+    /// Ends the run when that is wanted.
+    pub(crate) fn check(&self) -> Result<(), Stop> {
+        if self.progress.interrupted() { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
     /// Whether a census is wanted.

@@ -1,15 +1,18 @@
 use std::time::Duration;
 
-use rumormill_measure::Variant;
+use rumormill_measure::{Boot, LoadReport, Variant};
 use rumormill_protocol::{Command, NodeId, Time};
 
 use crate::{
     Action, Census, Cluster, ClusterError, Load, Phase, Progress, Scenario, Stamped,
     agenda::{Agenda, Deed},
     boot::boot,
+    faults::Faults,
     outcome::Outcome,
     progress::Ticker,
     recorder::Recorder,
+    steady::settle,
+    stop::Stop,
 };
 
 /// Between two collections of events.
@@ -43,57 +46,86 @@ fn run(
     cluster: &mut dyn Cluster,
     progress: &mut dyn Progress,
 ) -> Result<Outcome, ClusterError> {
-    let (phases, nodes) = (&scenario.phases, cluster.nodes());
-    let mut ticker = Ticker::new(progress, cluster.now());
-    ticker.begin(Phase::Boot, cluster.now(), None);
-    let booted = boot(scenario, cluster, &mut ticker)?;
-
-    let start = cluster.now();
-    let measured = start + phases.warm_up..start + phases.warm_up + phases.measure;
-    let own_writes = scenario.cluster.keys_per_node as u64;
-    let mut run = Run {
-        cluster,
-        ticker,
-        agenda: Agenda::new(scenario, start),
-        recorder: Recorder::new(nodes, measured.clone(), own_writes),
+    let mut run = Run::new(scenario, cluster, progress);
+    let interrupted = match run.all_phases() {
+        Ok(()) => false,
+        Err(Stop::Interrupted) => true,
+        Err(Stop::Failed(error)) => return Err(error),
     };
-    run.ticker.begin(Phase::WarmUp, start, Some(phases.warm_up));
-    run.advance(measured.start)?;
-
-    run.ticker.begin(Phase::Measure, measured.start, Some(phases.measure));
-    let before = run.census()?;
-    let load = Load::start();
-    run.advance(measured.start + phases.measure / 2)?;
-    let half = run.census()?;
-    run.advance(measured.end)?;
-    let after = run.census()?;
-    let load = load.stop();
-
-    run.ticker.begin(Phase::CoolDown, measured.end, Some(phases.cool_down));
-    run.settle(measured.end + phases.cool_down)?;
-    run.inspect()?;
-    let end = run.census()?;
-    Ok(Outcome {
-        booted,
-        live_seconds: run.recorder.live_seconds(before.0..after.0),
-        lost: run.lost(&end.1),
-        load,
-        convergence: run.recorder.convergence(),
-        detection: run.recorder.detection(end.0),
-        censuses: [before, half, after],
-    })
+    run.into_outcome(interrupted)
 }
 
 struct Run<'a> {
+    scenario: &'a Scenario,
     cluster: &'a mut dyn Cluster,
     ticker: Ticker<'a>,
+    faults: Faults,
+    boot: Boot,
+    /// Whether traffic was steady when the warm-up began.
+    steady: bool,
     agenda: Agenda,
     recorder: Recorder,
+    /// Censuses at the beginning, the middle and the end of the measured phase, as far as it got.
+    before: Option<(Time, Census)>,
+    half: Option<(Time, Census)>,
+    after: Option<(Time, Census)>,
+    load: Option<Load>,
+    load_report: LoadReport,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    fn new(scenario: &'a Scenario, cluster: &'a mut dyn Cluster, progress: &'a mut dyn Progress) -> Self {
+        let now = cluster.now();
+        let faults = Faults::new(scenario, &cluster.contacts());
+        Self {
+            scenario,
+            ticker: Ticker::new(progress, now),
+            boot: Boot::default(),
+            steady: true,
+            // Both are for a run that is interrupted before its warm-up, which makes them anew.
+            agenda: Agenda::new(scenario, faults.strikes(), now),
+            recorder: Recorder::new(cluster.nodes(), now..now, 0, Vec::new()),
+            before: None,
+            half: None,
+            after: None,
+            load: None,
+            load_report: LoadReport::default(),
+            faults,
+            cluster,
+        }
+    }
+
+    fn all_phases(&mut self) -> Result<(), Stop> {
+        self.ticker.begin(Phase::Boot, self.cluster.now(), None);
+        boot(self.scenario, self.cluster, &mut self.ticker, &mut self.boot)?;
+        self.ticker.begin(Phase::Settle, self.cluster.now(), None);
+        self.steady = settle(self.scenario, self.cluster, &mut self.ticker, &mut self.boot)?;
+
+        let (phases, start) = (&self.scenario.phases, self.cluster.now());
+        let measured = start + phases.warm_up..start + phases.warm_up + phases.measure;
+        let own_writes = self.scenario.cluster.keys_per_node as u64;
+        let strikes = self.faults.strikes();
+        self.agenda = Agenda::new(self.scenario, strikes, start);
+        self.recorder = Recorder::new(self.cluster.nodes(), measured.clone(), own_writes, strikes.to_vec());
+        self.ticker.begin(Phase::WarmUp, start, Some(phases.warm_up));
+        self.advance(measured.start)?;
+
+        self.ticker.begin(Phase::Measure, measured.start, Some(phases.measure));
+        self.before = Some(self.census()?);
+        self.load = Some(Load::start());
+        self.advance(measured.start + phases.measure / 2)?;
+        self.half = Some(self.census()?);
+        self.advance(measured.end)?;
+        self.after = Some(self.census()?);
+        self.stop_load();
+
+        self.ticker.begin(Phase::CoolDown, measured.end, Some(phases.cool_down));
+        self.cool_down(measured.end + phases.cool_down)?;
+        self.inspect()
+    }
+
     /// Lets the run go on until `end`, and does what is on the agenda before it.
-    fn advance(&mut self, end: Time) -> Result<(), ClusterError> {
+    fn advance(&mut self, end: Time) -> Result<(), Stop> {
         let mut slice = self.cluster.now() + SLICE;
         loop {
             let stop = slice.min(end);
@@ -107,35 +139,59 @@ impl Run<'_> {
             if stop == end {
                 return Ok(());
             }
+            self.ticker.check()?;
             slice = self.cluster.now() + SLICE;
         }
     }
 
     /// Does what was intended for `due` or before.
-    fn act(&mut self, due: Time) -> Result<(), ClusterError> {
+    fn act(&mut self, due: Time) -> Result<(), Stop> {
         while let Some((intended, deed)) = self.agenda.pop(due) {
             match deed {
                 Deed::Write { writer, key, value } => {
                     self.recorder.intend(writer, intended);
                     self.cluster.act(writer, Action::Command(Command::Put { key, value }))?;
                 }
-                Deed::Crash(node) => {
-                    // What happened before it must be known before it.
-                    self.drain();
-                    self.recorder.crash(node, self.cluster.now());
-                    self.cluster.act(node, Action::Crash)?;
+                Deed::Begin(fault) => {
+                    let actions = self.faults.begin(fault);
+                    self.break_or_mend(actions, |recorder, now| recorder.begin(fault, now))?;
+                }
+                Deed::End(fault) => {
+                    let actions = self.faults.end(fault);
+                    self.break_or_mend(actions, |recorder, now| recorder.end(fault, now))?;
                 }
             }
         }
         Ok(())
     }
 
+    fn break_or_mend(
+        &mut self,
+        mut actions: Vec<(NodeId, Action)>,
+        record: impl FnOnce(&mut Recorder, Time),
+    ) -> Result<(), Stop> {
+        // A node that is down cannot stand still.
+        actions.retain(|(node, action)| {
+            self.recorder.is_up(*node) || !matches!(action, Action::Pause | Action::Resume)
+        });
+        // What happened before it must be known before it.
+        self.drain();
+        record(&mut self.recorder, self.cluster.now());
+        for (node, action) in actions {
+            self.ticker.check()?;
+            self.cluster.act(node, action)?;
+        }
+        Ok(())
+    }
+
     /// Waits until all that was begun has come to its end, or until `end`.
-    fn settle(&mut self, end: Time) -> Result<(), ClusterError> {
-        while !self.recorder.settled() && self.cluster.now() < end {
-            let stop = (self.cluster.now() + SLICE).min(end);
-            self.cluster.advance_to(stop)?;
-            self.collect()?;
+    fn cool_down(&mut self, end: Time) -> Result<(), Stop> {
+        while self.cluster.now() < end {
+            if self.agenda.next_at().is_none() && self.recorder.settled() {
+                return Ok(());
+            }
+            self.ticker.check()?;
+            self.advance((self.cluster.now() + SLICE).min(end))?;
         }
         Ok(())
     }
@@ -143,8 +199,9 @@ impl Run<'_> {
     /// Hears what happened, and shows it when that is due.
     fn collect(&mut self) -> Result<(), ClusterError> {
         self.drain();
-        if self.ticker.is_due(self.cluster.now()) {
-            let (now, census) = self.census()?;
+        let now = self.cluster.now();
+        if self.ticker.is_due(now) {
+            let census = self.cluster.census()?;
             self.ticker.tick(now, &census);
         }
         Ok(())
@@ -162,28 +219,62 @@ impl Run<'_> {
         Ok((self.cluster.now(), self.cluster.census()?))
     }
 
+    fn stop_load(&mut self) {
+        if let Some(load) = self.load.take() {
+            self.load_report = load.stop();
+        }
+    }
+
     /// Asks all live nodes what they believe in the end.
-    fn inspect(&mut self) -> Result<(), ClusterError> {
-        let nodes = self.cluster.nodes();
+    fn inspect(&mut self) -> Result<(), Stop> {
+        let (nodes, now) = (self.cluster.nodes(), self.cluster.now());
         let members = if nodes <= ALL_PAIRS_NODES {
             (0..nodes as u32).map(NodeId).collect()
         } else {
             self.recorder.doubted()
         };
-        let writers = self.recorder.writers();
-        let members = members.chunks(INSPECTED_AT_ONCE).map(|members| (members, [].as_slice()));
-        let writers = writers.chunks(INSPECTED_AT_ONCE).map(|writers| ([].as_slice(), writers));
-        for (members, writers) in members.chain(writers) {
-            for inspection in self.cluster.inspect(members, writers)? {
-                self.recorder.inspected(members, writers, &inspection);
-            }
+        for members in members.chunks(INSPECTED_AT_ONCE) {
+            self.ticker.check()?;
+            let inspections = self.cluster.inspect(members, &[])?;
+            self.recorder.inspected_members(now, members, &inspections);
+        }
+        for writers in self.recorder.writers().chunks(INSPECTED_AT_ONCE) {
+            self.ticker.check()?;
+            let inspections = self.cluster.inspect(&[], writers)?;
+            self.recorder.inspected_writers(writers, &inspections);
         }
         Ok(())
     }
 
-    /// Nodes that ended although no fault had ended them.
-    fn lost(&self, end: &Census) -> u64 {
-        let ended = end.nodes.iter().enumerate().filter(|(_, node)| node.crashed);
-        ended.filter(|&(number, _)| !self.recorder.was_hit(NodeId(number as u32))).count() as u64
+    /// What the run left. Where it was interrupted, now is the end of what was measured, and its beginning too
+    /// when it did not get that far.
+    fn into_outcome(mut self, interrupted: bool) -> Result<Outcome, ClusterError> {
+        self.drain();
+        self.stop_load();
+        let end = self.census()?;
+        let before = self.before.unwrap_or_else(|| end.clone());
+        let after = self.after.unwrap_or_else(|| end.clone());
+        Ok(Outcome {
+            interrupted,
+            boot: self.boot,
+            steady: self.steady,
+            real_time: self.cluster.equipment().real_time,
+            live_seconds: self.recorder.live_seconds(before.0..after.0),
+            lost: lost(&self.recorder, &end.1),
+            load: self.load_report,
+            convergence: self.recorder.convergence(),
+            detection: self.recorder.detection(end.0),
+            membership: self.recorder.membership(),
+            faults: self.recorder.faults(),
+            before,
+            half: self.half,
+            after,
+        })
     }
+}
+
+/// Nodes that ended although no fault had ended them.
+fn lost(recorder: &Recorder, end: &Census) -> u64 {
+    let ended = end.nodes.iter().enumerate().filter(|(_, node)| node.crashed);
+    ended.filter(|&(number, _)| recorder.is_up(NodeId(number as u32))).count() as u64
 }

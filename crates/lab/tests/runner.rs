@@ -1,178 +1,96 @@
-//! A run over a cluster whose every time is known in advance.
+//! Runs over a cluster whose every time is known in advance.
 
-use std::{
-    collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+mod clockwork;
 
-use rumormill_lab::{
-    Action, Census, Cluster, ClusterError, Draft, Inspection, NodeCensus, Phase, Progress, Scenario,
-    Snapshot, Stamped, run_variant,
-};
-use rumormill_measure::Variant;
-use rumormill_protocol::{Cause, Command, Contact, Dot, Event, NodeId, Sizes, Status, Time};
+use std::{cell::Cell, time::Duration};
 
-const SPREAD: Duration = Duration::from_millis(100);
-const SUSPECTED: Duration = Duration::from_secs(1);
-const DEAD: Duration = Duration::from_secs(2);
-
-/// Nodes that apply a write 100 ms after it, suspect a crashed node after 1 s and declare it dead after 2 s, all
-/// at once. Each sends a probe of 10 bytes and 28 of headers every second.
-struct Clockwork {
-    now: Time,
-    /// Whether nodes find each other.
-    boots: bool,
-    written: BTreeMap<NodeId, u64>,
-    crashed: BTreeMap<NodeId, Time>,
-    to_come: Vec<Stamped>,
-    nodes: u32,
-}
-
-impl Clockwork {
-    fn new(nodes: u32, boots: bool) -> Box<Self> {
-        let (written, crashed) = (BTreeMap::new(), BTreeMap::new());
-        Box::new(Self { now: Time::ZERO, boots, written, crashed, to_come: Vec::new(), nodes })
-    }
-
-    fn live(&self) -> Vec<NodeId> {
-        (0..self.nodes).map(NodeId).filter(|node| !self.crashed.contains_key(node)).collect()
-    }
-
-    fn at_all_others(&mut self, after: Duration, but: NodeId, event: Event) {
-        let at = self.now + after;
-        let others = self.live().into_iter().filter(|&node| node != but);
-        self.to_come.extend(others.map(|node| Stamped { at, node, event }));
-    }
-}
-
-impl Cluster for Clockwork {
-    fn nodes(&self) -> usize {
-        self.nodes as usize
-    }
-
-    fn contacts(&self) -> Vec<Contact> {
-        let address = |id: u32| SocketAddr::from((Ipv4Addr::LOCALHOST, id as u16 + 1));
-        (0..self.nodes).map(|id| Contact { id: NodeId(id), address: address(id) }).collect()
-    }
-
-    fn now(&self) -> Time {
-        self.now
-    }
-
-    fn advance_to(&mut self, until: Time) -> Result<(), ClusterError> {
-        self.now = self.now.max(until);
-        Ok(())
-    }
-
-    fn act(&mut self, node: NodeId, action: Action) -> Result<(), ClusterError> {
-        assert!(!self.crashed.contains_key(&node), "{node} has crashed");
-        match action {
-            Action::Command(Command::Warm(warm)) => {
-                let own = warm.entries.iter().filter(|entry| entry.dot.writer == node).count();
-                self.written.insert(node, own as u64);
-            }
-            Action::Command(Command::Put { .. }) => {
-                let counter = self.written.entry(node).or_default();
-                *counter += 1;
-                let dot = Dot { writer: node, counter: *counter };
-                self.to_come.push(Stamped { at: self.now, node, event: Event::Wrote(dot) });
-                self.at_all_others(SPREAD, node, Event::Applied(dot));
-            }
-            Action::Command(_) => {}
-            Action::Crash => {
-                self.crashed.insert(node, self.now);
-                self.at_all_others(SUSPECTED, node, Event::Suspected(node));
-                self.at_all_others(DEAD, node, Event::DeclaredDead(node));
-            }
-        }
-        Ok(())
-    }
-
-    fn drain_events(&mut self, into: &mut dyn FnMut(Stamped)) {
-        let (now, crashed) = (self.now, &self.crashed);
-        let past = self.to_come.extract_if(.., |event| event.at <= now);
-        past.filter(|event| crashed.get(&event.node).is_none_or(|&at| event.at < at)).for_each(into);
-    }
-
-    fn census(&mut self) -> Result<Census, ClusterError> {
-        let node = |id: u32| {
-            let crashed = self.crashed.get(&NodeId(id));
-            let mut node = NodeCensus {
-                links_up: 2,
-                links_pending: usize::from(!self.boots && id == 0),
-                alive: self.nodes as usize,
-                crashed: crashed.is_some(),
-                ..NodeCensus::default()
-            };
-            for _ in 0..crashed.unwrap_or(&self.now).nanos() / 1_000_000_000 {
-                node.ledger.message(Cause::Probe, Sizes { payload: 10, compressed: 10 });
-                node.ledger.packets += 1;
-                node.ledger.quic_bytes += 10;
-            }
-            node
-        };
-        Ok(Census { nodes: (0..self.nodes).map(node).collect(), ..Census::default() })
-    }
-
-    fn inspect(&mut self, members: &[NodeId], writers: &[NodeId]) -> Result<Vec<Inspection>, ClusterError> {
-        let status = |member| if self.crashed.contains_key(member) { Status::Dead } else { Status::Alive };
-        let version = |writer| self.written.get(writer).copied().unwrap_or(0);
-        let inspect = |node| Inspection {
-            node,
-            statuses: members.iter().map(status).collect(),
-            versions: writers.iter().map(version).collect(),
-        };
-        Ok(self.live().into_iter().map(inspect).collect())
-    }
-
-    fn shut_down(self: Box<Self>) {}
-}
+use clockwork::{Clockwork, DEAD, HEARD, SPREAD, SUSPECTED};
+use rumormill_lab::{Draft, Phase, Progress, Scenario, Snapshot, run_variant};
+use rumormill_measure::{Status, Variant};
+use rumormill_protocol::Time;
 
 #[derive(Default)]
 struct Seen {
     phases: Vec<Phase>,
     rates: Vec<f64>,
+    /// Interrupts in this phase, once so many ticks of it have passed.
+    interrupt: Option<(Phase, usize)>,
+    /// Since when.
+    interrupted: Cell<Option<Time>>,
+    ticks: usize,
+}
+
+impl Seen {
+    fn check(&mut self, at: Time) {
+        if self.interrupt == self.phases.last().map(|&phase| (phase, self.ticks)) {
+            self.interrupted.set(Some(at));
+        }
+    }
 }
 
 impl Progress for Seen {
     fn phase(&mut self, phase: Phase, _: Option<Duration>) {
         self.phases.push(phase);
+        self.ticks = 0;
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
         self.rates.push(snapshot.wire_bytes_per_node_per_second);
+        self.ticks += 1;
+        self.check(snapshot.at);
+    }
+
+    fn interrupted(&self) -> bool {
+        self.interrupted.get().is_some()
     }
 }
 
-fn scenario(boot: &str) -> Scenario {
+const CRASH: &str = r#"{at = "10s", kind = "crash", nodes = [3]}"#;
+
+/// Ten nodes, measured for 40 s.
+fn scenario(boot: &str, faults: &str) -> Scenario {
     let mut draft = Draft::default();
-    let faults = r#"fault=[{at = "10s", kind = "crash", nodes = [3]}]"#;
-    let boot = format!("cluster.boot={boot}");
-    for setting in
-        ["cluster.nodes=10", "workload.writes_per_second=5", "phases.measure=40s", faults, boot.as_str()]
+    let (boot, faults) = (format!("cluster.boot={boot}"), format!("fault=[{faults}]"));
+    for setting in ["cluster.nodes=10", "workload.writes_per_second=5", "phases.measure=40s", &boot, &faults]
     {
         draft.set(setting).expect("a valid setting");
     }
     draft.finish().expect("a valid scenario")
 }
 
-fn run(boot: &str, boots: bool) -> (Variant, Seen) {
-    let mut seen = Seen::default();
-    let variant = run_variant(&scenario(boot), "delta", "clockwork", Clockwork::new(10, boots), &mut seen);
-    (variant.expect("clockwork goes on"), seen)
+fn run_with(scenario: &Scenario, cluster: Box<Clockwork>, seen: &mut Seen) -> Variant {
+    run_variant(scenario, "delta", "clockwork", cluster, seen).expect("clockwork goes on")
+}
+
+fn run(faults: &str) -> Variant {
+    run_with(&scenario("warm", faults), Clockwork::new(10), &mut Seen::default())
 }
 
 fn near(us: u64, expected: Duration) -> bool {
     u128::from(us).abs_diff(expected.as_micros()) * 1_000 <= expected.as_micros()
 }
 
+fn micros(duration: Duration) -> Option<u64> {
+    u64::try_from(duration.as_micros()).ok()
+}
+
 #[test]
 fn times_and_rates_are_those_of_the_clockwork() {
     for boot in ["warm", "join"] {
-        let (variant, seen) = run(boot, true);
-        assert_eq!(seen.phases, [Phase::Boot, Phase::WarmUp, Phase::Measure, Phase::CoolDown]);
-        assert!(seen.rates.len() >= 44, "{} ticks", seen.rates.len());
+        let mut seen = Seen::default();
+        let variant = run_with(&scenario(boot, CRASH), Clockwork::new(10), &mut seen);
+        assert_eq!(seen.phases, [Phase::Boot, Phase::Settle, Phase::WarmUp, Phase::Measure, Phase::CoolDown]);
+        assert!(seen.rates.len() >= 48, "{} ticks", seen.rates.len());
+        assert_eq!(
+            (variant.verdict.status, variant.verdict.warnings.len()),
+            (Status::Valid, 1),
+            "{variant:?}"
+        );
+        let (report, everybody) = (&variant.boot, 10);
+        assert_eq!((report.mode.as_str(), report.nodes_up, report.known_pairs), (boot, everybody, 100));
+        // The first look is after 200 ms, and two windows of two protocol periods are alike.
+        assert_eq!((report.seconds, report.settle_seconds, report.last_change), (0.2, 4.0, Some(0.0)));
+        assert!(report.know_all_us.count == 10 && near(report.know_all_us.max, Duration::from_millis(200)));
         let convergence = variant.convergence;
         // 5 writes a second for 40 s; six standard deviations of a Poisson number are 85.
         assert!(convergence.writes.abs_diff(200) < 85 && convergence.unconverged_writes == 0);
@@ -185,21 +103,156 @@ fn times_and_rates_are_those_of_the_clockwork() {
         assert_eq!((detection.failures, detection.undetected, detection.pairs_us.count), (1, 0, 9));
         assert!(near(detection.first_suspect_us.max, SUSPECTED) && near(detection.all_dead_us.max, DEAD));
         assert_eq!((detection.false_suspicions, detection.false_dead_pairs), (0, 0));
+        let membership = variant.membership;
+        assert_eq!((membership.observers, membership.members, membership.alive_pairs), (9, 10, 81));
+        assert_eq!((membership.phantom_pairs, membership.wrongly_gone_pairs), (0, 0));
         assert_eq!(variant.measured_seconds, 40.0);
         // A node that crashed in between probed as often as it lived.
         assert!((variant.checks_per_period - 1.0).abs() < 0.05, "{}", variant.checks_per_period);
         let wire = variant.bandwidth.wire_bytes_per_node_per_second;
         assert!((wire.mean - 38.0).abs() < 2.0 && (wire.p50 - 38.0).abs() < 2.0, "{wire:?}");
-        assert!(!variant.verdict.reasons.iter().any(|reason| reason.contains("were up")));
     }
 }
 
 #[test]
 fn a_cluster_that_does_not_boot_is_measured_and_found_invalid() {
-    let (variant, _) = run("warm", false);
-    assert!(!variant.verdict.status.is_valid());
-    assert!(
-        variant.verdict.reasons.iter().any(|reason| reason.contains("Only 9 of 10 nodes")),
-        "{variant:?}"
-    );
+    let mut cluster = Clockwork::new(10);
+    cluster.boots = false;
+    let variant = run_with(&scenario("warm", ""), cluster, &mut Seen::default());
+    assert_eq!(variant.verdict.status, Status::Invalid);
+    assert!(variant.verdict.reasons[0].contains("Only 9 of 10 nodes"), "{variant:?}");
+    assert!((60.0..61.0).contains(&variant.boot.seconds), "{}", variant.boot.seconds);
+}
+
+#[test]
+fn traffic_that_never_settles_is_measured_with_a_warning() {
+    let mut cluster = Clockwork::new(10);
+    cluster.grows = true;
+    let mut draft = Draft::default();
+    draft.set("cluster.nodes=10").expect("a valid setting");
+    let variant = run_with(&draft.finish().expect("a valid scenario"), cluster, &mut Seen::default());
+    assert_eq!(variant.boot.settle_seconds, 30.0);
+    // Two seconds later it is 1.2² times as much.
+    assert!(variant.boot.last_change.is_some_and(|change| (change - (1.0 - 1.0 / 1.44)).abs() < 0.02));
+    assert!(variant.verdict.warnings[0].contains("still changed by 30."), "{:?}", variant.verdict);
+}
+
+#[test]
+fn nodes_that_leave_are_no_failures() {
+    let variant = run(r#"{at = "10s", kind = "leave", nodes = [3, 4]}"#);
+    let detection = variant.detection;
+    assert_eq!((detection.failures, detection.false_suspicions, detection.false_positives), (0, 0, 0));
+    assert_eq!((variant.membership.observers, variant.membership.alive_pairs), (8, 64));
+    assert_eq!((variant.membership.phantom_pairs, variant.convergence.unconverged_writes), (0, 0));
+    let report = &variant.faults[0];
+    assert_eq!((report.kind.as_str(), report.nodes, report.at_us), ("leave", 2, 10_000_000));
+    assert_eq!((report.until_us, report.healed_us), (None, None));
+    assert!((variant.bandwidth.wire_bytes_per_node_per_second.mean - 38.0 * 400.0 / 340.0).abs() < 2.0);
+}
+
+#[test]
+fn nodes_that_restart_are_known_again_and_get_what_they_missed() {
+    for down in ["500ms", "5s"] {
+        let variant = run(&format!(r#"{{at = "10s", kind = "restart", for = "{down}", nodes = [0, 4]}}"#));
+        let report = &variant.faults[0];
+        assert_eq!(report.healed_us, micros(HEARD), "{report:?}");
+        let detection = variant.detection;
+        assert_eq!((detection.failures, detection.false_suspicions, detection.false_positives), (0, 0, 0));
+        let membership = variant.membership;
+        assert_eq!((membership.observers, membership.alive_pairs, membership.old_life_pairs), (10, 100, 0));
+        assert_eq!(variant.convergence.unconverged_writes, 0);
+        // Eight receive all of it, less the writer itself where it is one of them.
+        let (pairs, writes) = (variant.convergence.pairs_us.count, variant.convergence.writes);
+        assert!((7 * writes..=8 * writes).contains(&pairs), "{pairs} pairs of {writes} writes");
+        assert_eq!(variant.verdict.status, Status::Valid, "{:?}", variant.verdict);
+    }
+}
+
+#[test]
+fn a_pause_is_no_failure_and_heals_when_all_have_heard_of_its_end() {
+    let variant = run(r#"{at = "10s", kind = "pause", for = "5s", nodes = [3]}"#);
+    let detection = variant.detection;
+    assert_eq!((detection.failures, detection.false_suspicions, detection.false_positives), (0, 1, 1));
+    assert_eq!((detection.false_dead_pairs, detection.false_dead_pairs_at_healthy), (9, 9));
+    let report = &variant.faults[0];
+    assert_eq!((report.until_us, report.healed_us), (Some(15_000_000), micros(HEARD)));
+    assert_eq!(variant.membership.alive_pairs, 100);
+    // What it was sent meanwhile, it applied afterwards.
+    assert_eq!(variant.convergence.unconverged_writes, 0);
+    assert!(variant.convergence.pairs_us.max > 3_000_000);
+}
+
+#[test]
+fn pauses_that_overlap_end_with_the_last() {
+    let faults = r#"{at = "10s", kind = "pause", for = "9s", nodes = [3]}, {at = "12s", kind = "pause", for = "2s", nodes = [3]}"#;
+    let variant = run(faults);
+    let healed: Vec<_> = variant.faults.iter().map(|report| report.healed_us).collect();
+    assert_eq!(healed, [micros(HEARD), micros(Duration::from_secs(5) + HEARD)]);
+}
+
+#[test]
+fn each_direction_of_a_partition_is_noticed_by_those_who_hear_nothing() {
+    // Two nodes within, eight without: so many pairs of an observer and a member that it cannot hear.
+    for (direction, pairs, at_healthy) in [("both", 32, 16), ("out", 16, 16), ("in", 16, 0)] {
+        let fault = format!(
+            r#"{{at = "10s", kind = "partition", for = "5s", nodes = [3, 4], direction = "{direction}"}}"#
+        );
+        let variant = run(&fault);
+        let detection = variant.detection;
+        assert_eq!(detection.false_dead_pairs, pairs, "{direction}");
+        assert_eq!(detection.false_dead_pairs_at_healthy, at_healthy, "{direction}");
+        assert_eq!(variant.faults[0].healed_us, micros(HEARD), "{direction}");
+        assert_eq!(variant.membership.alive_pairs, 100, "{direction}");
+    }
+}
+
+#[test]
+fn a_fault_that_outlasts_the_measured_phase_is_ended_in_the_cool_down() {
+    let variant = run(r#"{at = "39s", kind = "partition", for = "10s", nodes = [3]}"#);
+    let report = &variant.faults[0];
+    assert_eq!((report.until_us, report.healed_us), (Some(49_000_000), micros(HEARD)));
+    // The cool-down has an end all the same.
+    let variant = run(r#"{at = "39s", kind = "pause", for = "1h", nodes = [3]}"#);
+    let report = &variant.faults[0];
+    assert_eq!((report.until_us, report.healed_us), (None, None));
+    assert_eq!(variant.membership.wrongly_gone_pairs, 9);
+}
+
+#[test]
+fn an_interrupted_run_ends_at_once_and_keeps_what_it_had() {
+    for (phase, ticks, seconds) in [
+        (Phase::Boot, 2, 0.0),
+        (Phase::Settle, 1, 0.0),
+        (Phase::WarmUp, 3, 0.0),
+        (Phase::Measure, 10, 10.0),
+        (Phase::Measure, 30, 30.0),
+        (Phase::CoolDown, 1, 40.0),
+    ] {
+        let mut cluster = Clockwork::new(10);
+        cluster.boots = phase != Phase::Boot;
+        let clock = cluster.clock.clone();
+        let mut seen = Seen { interrupt: Some((phase, ticks)), ..Seen::default() };
+        let fault = r#"{at = "5s", kind = "pause", for = "1h", nodes = [3]}"#;
+        let variant = run_with(&scenario("warm", fault), cluster, &mut seen);
+        assert_eq!(seen.phases.last(), Some(&phase));
+        let since = seen.interrupted.get().expect("it was interrupted");
+        assert!(clock.get() - since <= Duration::from_millis(200), "{phase}: {:?}", clock.get() - since);
+        assert_eq!(variant.verdict.status, Status::Invalid);
+        assert!(variant.verdict.reasons[0].contains("interrupted"), "{:?}", variant.verdict.reasons);
+        assert!((variant.measured_seconds - seconds).abs() <= 1.2, "{phase}: {}", variant.measured_seconds);
+        let writes = variant.convergence.writes as f64;
+        assert!((writes - 5.0 * variant.measured_seconds).abs() <= 85.0 && (writes > 0.0) == (seconds > 0.0));
+        let rate = variant.bandwidth.wire_bytes_per_node_per_second.mean;
+        assert!(if seconds > 0.0 { (rate - 38.0).abs() < 6.0 } else { rate == 0.0 }, "{phase}: {rate}");
+        assert_eq!(variant.faults.len(), usize::from(seconds > 0.0));
+    }
+}
+
+#[test]
+fn who_is_interrupted_before_anything_is_done_does_nothing() {
+    let cluster = Clockwork::new(10);
+    let did = cluster.did.clone();
+    let seen = &mut Seen { interrupted: Cell::new(Some(Time::ZERO)), ..Seen::default() };
+    let variant = run_with(&scenario("join", ""), cluster, seen);
+    assert_eq!((did.get(), variant.verdict.status), (0, Status::Invalid));
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use rumormill_protocol::Cause;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ledger, Spread, UDP_IPV4_HEADER_BYTES};
+use crate::{Ledger, Reduction, Spread, UDP_IPV4_HEADER_BYTES};
 
 /// What a variant paid in bytes and packets **sent**, each counted once, at its sender, in the measured phase.
 ///
@@ -32,6 +32,13 @@ pub struct Bandwidth {
     pub kernel_wire_bytes_reason: Option<String>,
     /// Bytes on the wire that this result reports, for the whole cluster over the whole phase.
     pub reported_wire_bytes: u64,
+    /// Of those, what reached the kernel, which is what its own count is compared with: without the packets that
+    /// the modelled network lost, and with its second copies.
+    #[serde(default)]
+    pub handed_over_wire_bytes: u64,
+    /// What was sent less often than the scenario asks, because the machine would not have carried it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduction: Option<Reduction>,
 }
 
 /// Bytes per node and second at each layer, from the inside.
@@ -84,6 +91,8 @@ impl Bandwidth {
             kernel_wire_bytes: None,
             kernel_wire_bytes_reason: None,
             reported_wire_bytes: total.wire_bytes(),
+            handed_over_wire_bytes: total.kernel_bytes(),
+            reduction: None,
         }
     }
 }

@@ -17,6 +17,9 @@ pub const FEW_FAILURES: u64 = 20;
 /// Relative change between the halves of the measured phase above which there is a warning.
 pub const DRIFT_WARNING_SHARE: f64 = 0.25;
 
+/// Difference between the kernel's count of bytes and our own, relative to ours, above which there is a warning.
+pub const KERNEL_WARNING_SHARE: f64 = 0.01;
+
 /// What a verdict rests on: what was seen of one variant in its measured phase.
 #[derive(Clone, Debug)]
 pub struct Conditions {
@@ -42,10 +45,23 @@ pub struct Conditions {
     pub send_refused: u64,
     /// Connections closed because the peer did not keep up.
     pub overflows: u64,
+    /// How much the last two windows before the warm-up differed, where traffic never became steady.
+    pub unsettled: Option<f64>,
     /// Wire bytes of the phase's second half over those of its first, less 1; nothing where it was not taken.
     pub drift: Option<f64>,
+    /// What the kernel counted, where it counted for this cluster alone.
+    pub kernel: Option<KernelCount>,
     /// What only a cluster in real time can suffer from; nothing in virtual time, which waits for slow machines.
     pub real_time: Option<RealTime>,
+}
+
+/// The bytes of the measured phase as the kernel and as the nodes count them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelCount {
+    /// By the kernel.
+    pub counted: u64,
+    /// By the nodes: those that they handed to the kernel.
+    pub handed_over: u64,
 }
 
 /// How a machine carried a cluster that runs in real time.
@@ -81,11 +97,16 @@ impl Findings {
         if seen.interrupted {
             self.reasons.push(Reason::Interrupted);
         }
-        if seen.booted < seen.nodes {
+        let measuring_began = !seen.interrupted || seen.measured_seconds > 0.0;
+        if measuring_began && seen.booted < seen.nodes {
             self.reasons.push(Reason::BootIncomplete { up: seen.booted, nodes: seen.nodes });
         }
         if seen.lost > 0 {
             self.reasons.push(Reason::LostNodes { lost: seen.lost, nodes: seen.nodes });
+        }
+        // What an interrupted run did not get to has no reason of its own.
+        if seen.interrupted {
+            return;
         }
         if seen.measured_seconds <= 0.0 || seen.packets == 0 {
             self.reasons.push(Reason::NothingMeasured);
@@ -102,7 +123,9 @@ impl Findings {
             self.warnings.push(Warning::SchedulerLag { p99_us });
         }
         match seen.load.machine_busy_share {
-            Some(share) if share > BUSY_SATURATED_SHARE => self.reasons.push(Reason::MachineBusy { share }),
+            Some(share) if share > BUSY_SATURATED_SHARE => {
+                self.reasons.push(Reason::MachineBusy { share, foreign_share: seen.load.foreign_share });
+            }
             Some(share) if share > BUSY_WARNING_SHARE => self.warnings.push(Warning::MachineBusy { share }),
             Some(_) => {}
             None => self.warnings.push(Warning::LoadUnknown),
@@ -127,6 +150,14 @@ impl Findings {
         }
         if seen.overflows > 0 {
             self.warnings.push(Warning::Overflows { connections: seen.overflows });
+        }
+        if let Some(change) = seen.unsettled {
+            self.warnings.push(Warning::NeverSettled { change });
+        }
+        if let Some(KernelCount { counted, handed_over }) = seen.kernel
+            && counted.abs_diff(handed_over) as f64 > handed_over as f64 * KERNEL_WARNING_SHARE
+        {
+            self.warnings.push(Warning::KernelDisagrees { reported: handed_over, kernel: counted });
         }
         if let Some(drift) = seen.drift.filter(|drift| drift.abs() > DRIFT_WARNING_SHARE) {
             self.warnings.push(Warning::NotSteady { drift });
@@ -155,7 +186,9 @@ mod tests {
             failures: 0,
             send_refused: 0,
             overflows: 0,
+            unsettled: None,
             drift: Some(0.01),
+            kernel: Some(KernelCount { counted: 10_000, handed_over: 10_000 }),
             real_time: Some(calm_machine()),
         }
     }
@@ -211,6 +244,24 @@ mod tests {
     }
 
     #[test]
+    fn who_kept_the_machine_busy_is_named() {
+        for (foreign_share, culprit) in
+            [(Some(0.75), "other programs took 75.0 %"), (Some(0.05), "this run took 90.0 %")]
+        {
+            let verdict = on_machine(|machine| {
+                machine.load.machine_busy_share = Some(0.95);
+                machine.load.foreign_share = foreign_share;
+            });
+            assert!(verdict.reasons[0].contains(culprit), "{:?}", verdict.reasons);
+        }
+        let unknown = on_machine(|machine| {
+            machine.load.machine_busy_share = Some(0.95);
+            machine.load.foreign_share = None;
+        });
+        assert_eq!(said(&unknown), SATURATED);
+    }
+
+    #[test]
     fn any_page_from_swap_saturates() {
         assert_eq!(said(&on_machine(|machine| machine.load.swapped_in_pages = Some(1))), SATURATED);
         assert_eq!(said(&on_machine(|machine| machine.load.swapped_in_pages = None)), VALID);
@@ -227,6 +278,14 @@ mod tests {
     fn what_figures_rest_on_must_be_there() {
         let broken = [
             Conditions { interrupted: true, ..calm() },
+            Conditions {
+                interrupted: true,
+                measured_seconds: 0.0,
+                packets: 0,
+                writes: 0,
+                booted: 0,
+                ..calm()
+            },
             Conditions { booted: 99, ..calm() },
             Conditions { lost: 1, ..calm() },
             Conditions { measured_seconds: 0.0, ..calm() },
@@ -245,13 +304,18 @@ mod tests {
             Conditions { send_refused: 1, ..calm() },
             Conditions { overflows: 1, ..calm() },
             Conditions { drift: Some(-0.3), ..calm() },
+            Conditions { unsettled: Some(0.2), ..calm() },
+            Conditions { kernel: Some(KernelCount { counted: 10_101, handed_over: 10_000 }), ..calm() },
+            Conditions { kernel: Some(KernelCount { counted: 9_899, handed_over: 10_000 }), ..calm() },
             Conditions { failures: 1, ..calm() },
             Conditions { failures: 19, ..calm() },
         ];
         for conditions in doubtful {
             assert_eq!(said(&judge(&conditions)), WARNED, "{conditions:?}");
         }
-        assert_eq!(said(&judge(&Conditions { failures: 20, drift: None, ..calm() })), VALID);
+        assert_eq!(said(&judge(&Conditions { failures: 20, drift: None, kernel: None, ..calm() })), VALID);
+        let close = KernelCount { counted: 10_100, handed_over: 10_000 };
+        assert_eq!(said(&judge(&Conditions { kernel: Some(close), ..calm() })), VALID);
     }
 
     #[test]

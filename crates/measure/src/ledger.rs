@@ -33,6 +33,14 @@ pub struct Ledger {
     pub packets_received: u64,
     /// UDP payload bytes received.
     pub quic_bytes_received: u64,
+    /// Packets that the modelled network lost: sent, in `packets`, and never handed to the kernel.
+    pub lost_packets: u64,
+    /// Their UDP payload bytes.
+    pub lost_quic_bytes: u64,
+    /// Second copies of packets that the modelled network made, handed to the kernel and not in `packets`.
+    pub copied_packets: u64,
+    /// Their UDP payload bytes.
+    pub copied_quic_bytes: u64,
     /// Packets the operating system would not take; they are lost and not in `packets`.
     pub send_refused: u64,
     /// Packets received that belong to no connection and open none.
@@ -57,6 +65,13 @@ impl Ledger {
     /// Bytes on the wire: UDP payloads and their headers.
     pub const fn wire_bytes(&self) -> u64 {
         self.quic_bytes + self.packets * UDP_IPV4_HEADER_BYTES
+    }
+
+    /// Bytes that reached the kernel: what was sent, less what the modelled network lost, and its second copies.
+    pub const fn kernel_bytes(&self) -> u64 {
+        let packets = (self.packets + self.copied_packets).saturating_sub(self.lost_packets);
+        let quic_bytes = (self.quic_bytes + self.copied_quic_bytes).saturating_sub(self.lost_quic_bytes);
+        quic_bytes + packets * UDP_IPV4_HEADER_BYTES
     }
 
     /// What was counted since `earlier`, a copy of this ledger.
@@ -87,6 +102,10 @@ impl Ledger {
             (&mut self.dials, other.dials),
             (&mut self.packets_received, other.packets_received),
             (&mut self.quic_bytes_received, other.quic_bytes_received),
+            (&mut self.lost_packets, other.lost_packets),
+            (&mut self.lost_quic_bytes, other.lost_quic_bytes),
+            (&mut self.copied_packets, other.copied_packets),
+            (&mut self.copied_quic_bytes, other.copied_quic_bytes),
             (&mut self.send_refused, other.send_refused),
             (&mut self.garbage_packets, other.garbage_packets),
             (&mut self.garbage_messages, other.garbage_messages),
@@ -112,6 +131,10 @@ mod tests {
             dials: 14 * scale,
             packets_received: 15 * scale,
             quic_bytes_received: 16 * scale,
+            lost_packets: 22 * scale,
+            lost_quic_bytes: 23 * scale,
+            copied_packets: 24 * scale,
+            copied_quic_bytes: 25 * scale,
             send_refused: 17 * scale,
             garbage_packets: 18 * scale,
             garbage_messages: 19 * scale,

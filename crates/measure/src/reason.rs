@@ -14,6 +14,8 @@ pub enum Reason {
     MachineBusy {
         /// Busy share of all cores.
         share: f64,
+        /// The part of it that other programs took, where it is known.
+        foreign_share: Option<f64>,
     },
     /// Memory was read back from swap.
     SwappedIn {
@@ -75,12 +77,26 @@ impl fmt::Display for Reason {
                  nodes, or give the machine more cores.",
                 units::duration_us(p99_us)
             ),
-            Self::MachineBusy { share } => write!(
-                f,
-                "The machine's cores were busy for {} of the time, which leaves nothing for a burst. Run fewer \
-                 nodes, or stop other programs.",
-                units::percent(share)
-            ),
+            Self::MachineBusy { share, foreign_share } => {
+                let busy = units::percent(share);
+                write!(
+                    f,
+                    "The machine's cores were busy for {busy} of the time, which leaves nothing for a burst"
+                )?;
+                match foreign_share {
+                    None => write!(f, ". Run fewer nodes, or stop other programs."),
+                    Some(foreign) if foreign > share / 2.0 => {
+                        write!(f, "; other programs took {} of them. Stop those.", units::percent(foreign))
+                    }
+                    Some(foreign) => {
+                        write!(
+                            f,
+                            "; this run took {} of them. Run fewer nodes.",
+                            units::percent(share - foreign)
+                        )
+                    }
+                }
+            }
             Self::SwappedIn { pages } => write!(
                 f,
                 "The machine read {} pages back from swap, and nodes stood still meanwhile. Run fewer nodes, or \

@@ -2,7 +2,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Bandwidth, Convergence, Detection, Environment, LoadReport, Summary, Transport, Verdict};
+use crate::{
+    Bandwidth, Boot, Convergence, Detection, Environment, FaultReport, LoadReport, Membership, Summary,
+    Transport, Verdict,
+};
 
 /// The version of the names in a result. It rises when one is renamed, removed or given another unit.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -68,12 +71,18 @@ pub struct Variant {
     pub measured_seconds: f64,
     /// Whether it can be trusted.
     pub verdict: Verdict,
+    /// How its nodes became a cluster.
+    pub boot: Boot,
     /// What it sent.
     pub bandwidth: Bandwidth,
     /// How fast writes reached the nodes.
     pub convergence: Convergence,
     /// How fast failures were noticed.
     pub detection: Detection,
+    /// What the nodes believed of each other at the end.
+    pub membership: Membership,
+    /// What broke, in the order of time.
+    pub faults: Vec<FaultReport>,
     /// Direct probes sent per node and protocol period.
     pub checks_per_period: f64,
     /// How late nodes were woken for what they had planned.
@@ -105,6 +114,7 @@ mod tests {
             nodes: 10,
             measured_seconds: 60.0,
             verdict: Verdict { status: Status::Valid, reasons: Vec::new(), warnings: Vec::new() },
+            boot: Boot::default(),
             bandwidth: Bandwidth {
                 wire_bytes_per_node_per_second: Spread { mean: 0.1, p50: 1.0 / 3.0, p99: 1e9, max: 1e-9 },
                 layers_bytes_per_node_per_second: Layers { wire: 0.1, ..Layers::default() },
@@ -112,6 +122,8 @@ mod tests {
             },
             convergence: Convergence::default(),
             detection: Detection::default(),
+            membership: Membership::default(),
+            faults: Vec::new(),
             checks_per_period: 0.98,
             scheduler_lag_us: Summary::default(),
             transport: Transport::default(),

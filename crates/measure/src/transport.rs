@@ -11,6 +11,9 @@ pub struct Transport {
     pub handshakes_failed: u64,
     /// Connections closed because the peer did not keep up with its stream.
     pub overflows: u64,
+    /// Messages dropped unsent: too many waited for a connection, or it could not be made.
+    #[serde(default)]
+    pub messages_dropped: u64,
     /// Packets sent.
     pub packets_sent: u64,
     /// Packets received.
@@ -26,8 +29,8 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// The counts of these nodes' ledgers together, and of the kernel.
-    pub fn from_ledgers(per_node: &[Ledger], kernel_drops: u64) -> Self {
+    /// The counts of these nodes' ledgers together, of the kernel, and of the messages that were never sent.
+    pub fn from_ledgers(per_node: &[Ledger], kernel_drops: u64, messages_dropped: u64) -> Self {
         let mut total = Ledger::default();
         for ledger in per_node {
             total.add(ledger);
@@ -36,6 +39,7 @@ impl Transport {
             dials: total.dials,
             handshakes_failed: total.handshakes_failed,
             overflows: total.overflows,
+            messages_dropped,
             packets_sent: total.packets,
             packets_received: total.packets_received,
             send_refused: total.send_refused,

@@ -55,6 +55,17 @@ impl Verdict {
         }
     }
 
+    /// Adds a reason, which makes the state as bad as that.
+    pub fn add(&mut self, reason: Reason) {
+        self.status = self.status.max(reason.status());
+        self.reasons.push(reason.to_string());
+    }
+
+    /// Adds something to know about the figures, which leaves the state as it is.
+    pub fn warn(&mut self, warning: Warning) {
+        self.warnings.push(warning.to_string());
+    }
+
     /// The verdict on a whole run: the worst variant's status, and what is said of each variant under its name.
     /// A run without variants is invalid.
     pub fn of_run(variants: &[Variant]) -> Self {
@@ -87,6 +98,16 @@ mod tests {
         assert_eq!(Verdict::new(&[], &[]).status, Status::Valid);
         assert_eq!(Verdict::new(&[saturated], &[]).status, Status::Saturated);
         assert_eq!(Verdict::new(&[Reason::Interrupted, saturated], &[]).status, Status::Invalid);
+    }
+
+    #[test]
+    fn what_is_added_to_a_verdict_counts() {
+        let mut verdict = Verdict::new(&[], &[]);
+        verdict.warn(Warning::LoadUnknown);
+        assert_eq!((verdict.status, verdict.warnings.len()), (Status::Valid, 1));
+        verdict.add(Reason::Interrupted);
+        verdict.add(Reason::SwappedIn { pages: 3 });
+        assert_eq!((verdict.status, verdict.reasons.len()), (Status::Invalid, 2));
     }
 
     #[test]

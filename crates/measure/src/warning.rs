@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::units;
+use crate::{Reduction, units};
 
 /// What to know about figures that are valid: what was seen, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -44,11 +44,25 @@ pub enum Warning {
         /// How many.
         failures: u64,
     },
+    /// Traffic was not steady when the warm-up began.
+    NeverSettled {
+        /// How much the last two windows differed, relative to the larger.
+        change: f64,
+    },
+    /// The kernel counted other bytes than the nodes did.
+    KernelDisagrees {
+        /// What the nodes handed to it.
+        reported: u64,
+        /// What it counted.
+        kernel: u64,
+    },
     /// Bandwidth changed within the measured phase.
     NotSteady {
         /// How much more the second half took than the first, relative to it.
         drift: f64,
     },
+    /// The whole state was sent less often than the scenario asks.
+    Reduced(Reduction),
 }
 
 impl fmt::Display for Warning {
@@ -101,12 +115,40 @@ impl fmt::Display for Warning {
                  nodes, or repeat with other seeds, before trusting its percentiles.",
                 if failures == 1 { "one failure".to_owned() } else { format!("{failures} failures") }
             ),
+            Self::NeverSettled { change } => write!(
+                f,
+                "Traffic still changed by {} from one window to the next when the warm-up began, so the rates \
+                 depend on when they are taken. Make phases.warm_up longer.",
+                units::percent(change)
+            ),
+            Self::KernelDisagrees { reported, kernel } => write!(
+                f,
+                "The nodes handed {} to the kernel, and it counted {}. Do not trust the bytes of this run before \
+                 the difference is explained; segmentation offload or another user of the interface are likely.",
+                units::bytes(reported as f64),
+                units::bytes(kernel as f64)
+            ),
             Self::NotSteady { drift } => write!(
                 f,
                 "The second half of the measured phase took {} {} bytes than the first, so the rates depend on \
                  its length. Make the warm-up or the phase longer.",
                 units::percent(drift.abs()),
                 if drift < 0.0 { "fewer" } else { "more" }
+            ),
+            Self::Reduced(Reduction {
+                asked_interval_us,
+                used_interval_us,
+                asked_bytes_per_second,
+                fitting_bytes_per_second,
+            }) => write!(
+                f,
+                "The whole state was sent every {} and not every {}: that would be about {} in the whole cluster, \
+                 and this machine is taken to carry {}. Run fewer nodes for the interval asked for, or give --force \
+                 to try it here.",
+                units::duration_us(used_interval_us),
+                units::duration_us(asked_interval_us),
+                units::bytes_per_second(asked_bytes_per_second),
+                units::bytes_per_second(fitting_bytes_per_second)
             ),
         }
     }

@@ -7,11 +7,12 @@ use rumormill_measure::Environment;
 
 use super::{descriptor_limit, proc};
 
-/// What this program and its machine are. Socket buffers and the crypto provider are the cluster's to fill in.
+/// What this program and its machine are. The commit is the binary's to fill in, socket buffers and the crypto provider
+/// are the cluster's.
 pub fn environment() -> Environment {
     Environment {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        commit: env!("RUMORMILL_COMMIT").to_owned(),
+        commit: unknown(),
         rustc: env!("RUMORMILL_RUSTC").to_owned(),
         optimised: env!("RUMORMILL_OPTIMISED") == "true",
         os: format!("{OS} {ARCH}"),

@@ -10,6 +10,7 @@ pub(super) struct Episodes {
     since: Time,
     observers: BTreeMap<NodeId, BTreeSet<NodeId>>,
     counted: u64,
+    held: u64,
 }
 
 impl Episodes {
@@ -22,23 +23,29 @@ impl Episodes {
         if observers.is_empty() && at >= self.since {
             self.counted += 1;
         }
-        observers.insert(observer);
+        self.held += u64::from(observers.insert(observer));
     }
 
     pub(super) fn give_up(&mut self, observer: NodeId, member: NodeId) {
         if let Some(observers) = self.observers.get_mut(&member) {
-            observers.remove(&observer);
+            self.held -= u64::from(observers.remove(&observer));
         }
     }
 
-    /// A node crashed: what is held of it is no longer wrong, and what it held is gone.
-    pub(super) fn crashed(&mut self, node: NodeId) {
+    /// A node is down: what is held of it is no longer wrong, and what it held is gone.
+    pub(super) fn gone(&mut self, node: NodeId) {
         for observers in self.observers.values_mut() {
-            observers.remove(&node);
+            self.held -= u64::from(observers.remove(&node));
         }
         if let Some(observers) = self.observers.get_mut(&node) {
+            self.held -= observers.len() as u64;
             observers.clear();
         }
+    }
+
+    /// Of how many pairs of an observer and a member it is held now.
+    pub(super) fn held(&self) -> u64 {
+        self.held
     }
 
     pub(super) fn counted(&self) -> u64 {
@@ -66,8 +73,12 @@ mod tests {
         episodes.hold(Time(12), a, c);
         assert_eq!(episodes.counted(), 0, "it never ended");
         episodes.give_up(a, c);
-        episodes.crashed(b);
+        episodes.gone(b);
+        assert_eq!(episodes.held(), 0);
         episodes.hold(Time(13), a, c);
-        assert_eq!(episodes.counted(), 1);
+        episodes.hold(Time(13), a, c);
+        assert_eq!((episodes.counted(), episodes.held()), (1, 1));
+        episodes.gone(c);
+        assert_eq!(episodes.held(), 0);
     }
 }

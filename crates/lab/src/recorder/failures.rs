@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use rumormill_measure::{Detection, Histogram};
 use rumormill_protocol::{NodeId, Time};
 
-/// Follows failures to the nodes that notice them. At most one entry for each pair of nodes.
+/// Follows failures to the nodes that notice them: observers are those that live throughout. At most one entry for
+/// each pair of nodes.
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     crashes: BTreeMap<NodeId, Crash>,
@@ -15,7 +16,7 @@ struct Crash {
     suspected: Option<Time>,
     /// Who first declared it dead when.
     dead: BTreeMap<NodeId, Time>,
-    /// Whether some live node did not take it for dead at the end.
+    /// Whether some observer did not take it for dead at the end.
     missed: bool,
 }
 
@@ -23,18 +24,6 @@ impl Failures {
     pub(super) fn crashed(&mut self, node: NodeId, at: Time) {
         let crash = Crash { at, suspected: None, dead: BTreeMap::new(), missed: false };
         self.crashes.entry(node).or_insert(crash);
-    }
-
-    pub(super) fn has_crashed(&self, node: NodeId, at: Time) -> bool {
-        self.crashes.get(&node).is_some_and(|crash| at >= crash.at)
-    }
-
-    pub(super) fn crashed_at(&self, node: NodeId) -> Option<Time> {
-        self.crashes.get(&node).map(|crash| crash.at)
-    }
-
-    pub(super) fn victims(&self) -> impl Iterator<Item = NodeId> {
-        self.crashes.keys().copied()
     }
 
     pub(super) fn suspected(&mut self, at: Time, victim: NodeId) {
@@ -49,14 +38,14 @@ impl Failures {
         }
     }
 
-    /// The final truth: a live node does not take this node for dead.
+    /// The final truth: an observer does not take this node for dead, if it is one that failed.
     pub(super) fn missed(&mut self, victim: NodeId) {
         if let Some(crash) = self.crashes.get_mut(&victim) {
             crash.missed = true;
         }
     }
 
-    /// Whether all live nodes have declared all failed ones dead.
+    /// Whether all observers have declared all failed ones dead.
     pub(super) fn settled(&self, live: &[bool]) -> bool {
         let nodes = live.iter().filter(|&&live| live).count();
         self.crashes.values().all(|crash| crash.observers(live).count() == nodes)

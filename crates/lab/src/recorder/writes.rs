@@ -81,21 +81,24 @@ impl Writes {
         writers
     }
 
-    /// Whether every counted write has been made and has reached all live nodes.
-    pub(super) fn settled(&self, live: &[bool]) -> bool {
-        let awaited = |(writer, asked): (&NodeId, &VecDeque<Time>)| live[writer.index()] && !asked.is_empty();
+    /// Whether every counted write has been made and has reached all receivers.
+    pub(super) fn settled(&self, receivers: &[Option<Time>]) -> bool {
+        let lives = |writer: NodeId| is_throughout(receivers[writer.index()]);
+        let awaited = |(&writer, asked): (&NodeId, &VecDeque<Time>)| lives(writer) && !asked.is_empty();
         // A write that lived on nowhere can reach nobody.
-        let done = |reach: &Reach<'_>| {
-            reach.count == reach.others || (reach.count == 0 && !live[reach.dot.writer.index()])
-        };
-        !self.asked.iter().any(awaited) && self.all(live, done)
+        let done =
+            |reach: &Reach<'_>| reach.count == reach.others || (reach.count == 0 && !lives(reach.dot.writer));
+        !self.asked.iter().any(awaited) && self.all(receivers, done)
     }
 
-    pub(super) fn convergence(&self, live: &[bool]) -> Convergence {
+    /// How writes reached the nodes that live throughout.
+    pub(super) fn convergence(&self, up_since: &[Option<Time>]) -> Convergence {
+        let receivers: Vec<_> =
+            up_since.iter().map(|&since| since.filter(|_| is_throughout(since))).collect();
         let (mut pairs, mut shares) = (Histogram::default(), [(); 4].map(|()| Histogram::default()));
         let (mut writes, mut unconverged_writes) = (0, 0);
-        self.all(live, |reach| {
-            let writer_lives = live[reach.dot.writer.index()];
+        self.all(&receivers, |reach| {
+            let writer_lives = receivers[reach.dot.writer.index()].is_some();
             writes += 1;
             unconverged_writes += u64::from(reach.write.lacked && (writer_lives || reach.write.held));
             let mut times: Vec<_> = reach.had.iter().flatten().map(|&at| at - reach.intended).collect();
@@ -117,21 +120,27 @@ impl Writes {
     ///
     /// Writers are taken one by one and their writes from the last to the first: a node that applied a write has
     /// all before it as well, replaced ones included, which never reach it as such.
-    fn all(&self, live: &[bool], mut check: impl FnMut(&Reach<'_>) -> bool) -> bool {
-        let nodes = live.iter().filter(|&&live| live).count();
-        let (mut had, mut count, mut writer) = (vec![None; live.len()], 0, None);
+    ///
+    /// By number, `receivers` says from when on what each node applied counts; nothing where it does not at all.
+    fn all(&self, receivers: &[Option<Time>], mut check: impl FnMut(&Reach<'_>) -> bool) -> bool {
+        let nodes = receivers.iter().flatten().count();
+        let (mut had, mut count, mut writer) = (vec![None; receivers.len()], 0, None);
         for (&dot, write) in self.made.iter().rev() {
             if writer.replace(dot.writer) != Some(dot.writer) {
                 had.fill(None);
                 count = 0;
             }
-            for &(node, at) in write.applied.iter().filter(|(node, _)| live[node.index()]) {
+            // A writer that started again may be given its own writes back.
+            let counts = |&&(node, at): &&(NodeId, Time)| {
+                node != dot.writer && receivers[node.index()].is_some_and(|since| at >= since)
+            };
+            for &(node, at) in write.applied.iter().filter(counts) {
                 let first = &mut had[node.index()];
                 count += usize::from(first.is_none());
                 *first = Some(first.map_or(at, |first: Time| first.min(at)));
             }
             let Some(intended) = write.intended.filter(|at| self.counted.contains(at)) else { continue };
-            let others = nodes - usize::from(live[dot.writer.index()]);
+            let others = nodes - usize::from(receivers[dot.writer.index()].is_some());
             if !check(&Reach { dot, intended, write, had: &had, count, others }) {
                 return false;
             }
@@ -140,12 +149,17 @@ impl Writes {
     }
 }
 
+/// Whether a node that is up since then never went down.
+fn is_throughout(since: Option<Time>) -> bool {
+    since == Some(Time::ZERO)
+}
+
 /// How far a counted write got.
 struct Reach<'a> {
     dot: Dot,
     intended: Time,
     write: &'a Made,
-    /// Since when each live node other than the writer has it.
+    /// Since when each receiver other than the writer has it.
     had: &'a [Option<Time>],
     /// How many have it.
     count: usize,

@@ -1,6 +1,6 @@
 use toml::{Table, Value};
 
-use super::{Scenario, ScenarioError, key::Key, preset, rules};
+use super::{Scenario, ScenarioError, fault, key::Key, preset, rules};
 
 /// A scenario in the making: layers over the defaults, each checked key by key as it is laid on, so that an error
 /// belongs to the layer that caused it.
@@ -105,20 +105,17 @@ fn faults(value: Value) -> Result<Value, ScenarioError> {
     let Value::Array(list) = value else {
         return Err(unfit("fault".to_owned(), &value, WANTED));
     };
-    let fault = |value| match value {
-        Value::Table(layer) => fault(layer).map(Value::Table),
+    let one = |value| match value {
+        Value::Table(layer) => one_fault(layer).map(Value::Table),
         other => Err(unfit("fault".to_owned(), &other, WANTED)),
     };
-    list.into_iter().map(fault).collect::<Result<_, _>>().map(Value::Array)
+    list.into_iter().map(one).collect::<Result<_, _>>().map(Value::Array)
 }
 
-fn fault(layer: Table) -> Result<Table, ScenarioError> {
+fn one_fault(layer: Table) -> Result<Table, ScenarioError> {
     let mut fault = Table::new();
     merge("fault", &mut fault, layer)?;
-    match Key::of_table("fault").find(|key| !fault.contains_key(&key.path["fault.".len()..])) {
-        Some(key) => Err(ScenarioError::Missing { key: key.path, wanted: key.wanted.to_string() }),
-        None => Ok(fault),
-    }
+    fault::complete(fault)
 }
 
 /// A name that is not bare stays quoted, so that `"node.fanout"` is not taken for a path.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     PRESETS,
-    scenario::{Victims, key::KEYS},
+    scenario::{Direction, FaultKind, Victims, fault::KINDS, key::KEYS},
 };
 
 fn refusal(layers: impl IntoIterator<Item = &'static str>) -> String {
@@ -27,26 +27,92 @@ fn every_preset_reads_back_as_itself() {
     }
 }
 
+/// One of each kind; what has a default is left out.
+const ALL_FAULTS: &str = r#"fault = [
+    {at = "1s", kind = "crash", nodes = 1},
+    {at = "2s", kind = "leave", nodes = "1%"},
+    {at = "3s", kind = "restart", nodes = [7]},
+    {at = "4s", kind = "pause", for = "500ms", nodes = 1},
+    {at = "5s", kind = "partition", for = "20s", nodes = 10},
+    {at = "6s", kind = "loss", for = "1m", loss = 1, direction = "in", nodes = 1},
+    {at = "7s", kind = "slow", for = "1h", delay = "30ms", direction = "out", nodes = 1},
+]"#;
+
 #[test]
 fn the_table_of_keys_is_what_a_scenario_prints() {
-    let scenario = Draft::preset("crash").and_then(Draft::finish).expect("a preset is valid");
+    let mut draft = Draft::default();
+    draft.overlay(ALL_FAULTS).expect("valid faults");
+    let scenario = draft.finish().expect("a valid scenario");
     let printed: Table = toml::from_str(&scenario.to_toml()).expect("TOML");
     let mut paths = Vec::new();
     for (name, value) in &printed {
-        let inner = match value {
-            Value::Table(table) => table,
-            Value::Array(list) => list[0].as_table().expect("faults are tables"),
+        let tables = match value {
+            Value::Table(table) => vec![table],
+            Value::Array(list) => {
+                list.iter().map(|fault| fault.as_table().expect("faults are tables")).collect()
+            }
             _ => {
                 paths.push(name.clone());
                 continue;
             }
         };
-        paths.extend(inner.keys().map(|key| format!("{name}.{key}")));
+        paths.extend(tables.into_iter().flat_map(Table::keys).map(|key| format!("{name}.{key}")));
     }
     paths.sort();
+    paths.dedup();
     let mut known: Vec<_> = KEYS.iter().map(|key| key.path.to_owned()).collect();
     known.sort();
     assert_eq!(paths, known);
+}
+
+#[test]
+fn every_kind_of_fault_reads_back_and_gets_its_defaults() {
+    let mut draft = Draft::default();
+    draft.overlay(ALL_FAULTS).expect("valid faults");
+    let scenario = draft.finish().expect("a valid scenario");
+    let kinds: Vec<_> = scenario.faults.iter().map(|fault| fault.kind.name()).collect();
+    assert_eq!(kinds, KINDS);
+    assert_eq!(scenario.faults[2].kind, FaultKind::Restart { lasts: Duration::from_secs(1) });
+    let (lasts, direction) = (Duration::from_secs(20), Direction::Both);
+    assert_eq!(scenario.faults[4].kind, FaultKind::Partition { lasts, direction });
+    let (lasts, direction) = (Duration::from_secs(60), Direction::In);
+    assert_eq!(scenario.faults[5].kind, FaultKind::Loss { lasts, direction, loss: 1.0 });
+    let mut again = Draft::default();
+    again.overlay(&scenario.to_toml()).expect("what is printed can be read");
+    assert_eq!(again.finish(), Ok(scenario));
+}
+
+#[test]
+fn a_fault_takes_the_keys_of_its_kind_and_no_others() {
+    for (fault, sentence) in [
+        ("kind=\"crash\",for=\"1s\"", "fault.for means nothing to a fault of kind \"crash\": leave it out"),
+        ("kind=\"leave\",for=\"1s\"", "fault.for means nothing to a fault of kind \"leave\": leave it out"),
+        (
+            "kind=\"restart\",direction=\"in\"",
+            "fault.direction means nothing to a fault of kind \"restart\": leave it out",
+        ),
+        (
+            "kind=\"pause\",for=\"1s\",loss=0.5",
+            "fault.loss means nothing to a fault of kind \"pause\": leave it out",
+        ),
+        (
+            "kind=\"partition\",for=\"1s\",delay=\"1s\"",
+            "fault.delay means nothing to a fault of kind \"partition\": leave it out",
+        ),
+        ("kind=\"pause\"", "fault.for is missing, it must be a duration from \"1ms\" to \"1h\""),
+        ("kind=\"partition\"", "fault.for is missing, it must be a duration from \"1ms\" to \"1h\""),
+        ("kind=\"loss\",for=\"1s\"", "fault.loss is missing, it must be a number from 0 to 1"),
+        ("kind=\"slow\",for=\"1s\"", "fault.delay is missing, it must be a duration from \"0s\" to \"1m\""),
+        ("kind=\"pause\",for=\"2h\"", "fault.for is \"2h\", but must be a duration from \"1ms\" to \"1h\""),
+        (
+            "kind=\"partition\",for=\"1s\",direction=\"up\"",
+            "fault.direction is \"up\", but must be \"both\" or \"out\" or \"in\"",
+        ),
+    ] {
+        let setting = format!("fault=[{{at=\"1s\",nodes=1,{fault}}}]");
+        let refused = Draft::default().set(&setting).expect_err("a refusal");
+        assert_eq!(refused.to_string(), sentence);
+    }
 }
 
 #[test]
@@ -80,8 +146,8 @@ fn an_unknown_key_is_named_with_the_nearest() {
         assert_eq!(refusal([setting]), format!("unknown key `{key}`, the nearest is `{nearest}`"));
     }
     let mut draft = Draft::default();
-    let error = draft.overlay("[network]\nloss = 0.1\nlatency = \"1ms\"").expect_err("no such table");
-    assert!(error.to_string().starts_with("unknown key `network`,"), "{error}");
+    let error = draft.overlay("[net]\nloss = 0.1\nlatency = \"1ms\"").expect_err("no such table");
+    assert!(error.to_string().starts_with("unknown key `net`,"), "{error}");
     let error = draft.overlay("\"node.fanout\" = 3").expect_err("a quoted path is one key");
     assert!(
         error.to_string().starts_with("unknown key `\"node.fanout\"`, the nearest is `node.fanout`"),
@@ -135,7 +201,13 @@ fn a_value_that_does_not_fit_is_named_with_what_is_wanted() {
         ("name=..", "name", "letters, digits"),
         ("fault.at=1s", "fault", "a list of tables"),
         ("fault=[1]", "fault", "a list of tables"),
-        ("fault=[{at=\"1s\",kind=\"pause\",nodes=1}]", "fault.kind", "\"crash\", the only one"),
+        ("fault=[{at=\"1s\",kind=\"flood\",nodes=1}]", "fault.kind", "\"crash\" or \"leave\" or \"restart\""),
+        ("network.rate=10", "network.rate", "such as \"10mbit\""),
+        ("network.loss=1.1", "network.loss", "a number from 0 to 1"),
+        ("network.burst=0.5", "network.burst", "a number from 1 to 1000"),
+        ("network.latency=2m", "network.latency", "a duration from \"0s\" to \"1m\""),
+        ("node.peers=all", "node.peers", "\"sticky\" or \"uniform\""),
+        ("node.dissemination=flood", "node.dissemination", "\"push\" or \"pull\" or \"push-pull\""),
         ("fault=[{at=\"1s\",kind=\"crash\",nodes=\"101%\"}]", "fault.nodes", "a percentage"),
     ] {
         let sentence = refusal([setting]);
@@ -173,7 +245,27 @@ fn settings_that_contradict_each_other_are_refused() {
         (&["fault=[{at=\"1s\",kind=\"crash\",nodes=[4,4]}]"], "fault.nodes names node 4 twice: "),
         (
             &["fault=[{at=\"1s\",kind=\"crash\",nodes=\"100%\"}]"],
-            "fault.nodes makes 100 of 100 nodes crash in all: ",
+            "fault.nodes makes 100 of 100 nodes crash, leave or restart in all: ",
+        ),
+        (
+            &["fault=[{at=\"1s\",kind=\"leave\",nodes=[4]},{at=\"2s\",kind=\"restart\",nodes=[4]}]"],
+            "fault.nodes names node 4 twice: ",
+        ),
+        (
+            &["cluster.boot=join", "fault=[{at=\"1s\",kind=\"crash\",nodes=98}]"],
+            "fault.nodes asks for 98 nodes, and 97 are left to draw from: ",
+        ),
+        (
+            &["fault=[{at=\"1s\",kind=\"crash\",nodes=2},{at=\"2s\",kind=\"pause\",for=\"1s\",nodes=99}]"],
+            "fault.nodes asks for 99 nodes, and 98 are left to draw from: ",
+        ),
+        (
+            &["fault=[{at=\"1s\",kind=\"partition\",for=\"1s\",nodes=\"100%\"}]"],
+            "fault.nodes makes a partition between all 100 nodes and no others: ",
+        ),
+        (
+            &["network.loss=0.9", "network.burst=5"],
+            "network.burst is 5, but at a network.loss of 0.9 packets are lost 10.0 in a row",
         ),
     ] {
         let sentence = refusal(settings.iter().copied());

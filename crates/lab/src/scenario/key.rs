@@ -4,7 +4,7 @@ use rumormill_measure::units;
 use rumormill_protocol::MAX_VALUE_BYTES;
 use toml::Value;
 
-use super::Victims;
+use super::{Rate, Victims, fault::KINDS};
 
 /// A key of a scenario and what it takes.
 pub(super) struct Key {
@@ -27,7 +27,9 @@ pub(super) enum Wanted {
     },
     Duration {
         least: Duration,
+        most: Duration,
     },
+    Rate,
     OneOf(&'static [&'static str]),
     Victims,
 }
@@ -35,11 +37,19 @@ pub(super) enum Wanted {
 /// The longest duration that a scenario can name.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The longest fault.
+const FAULT_LONGEST: Duration = Duration::from_secs(60 * 60);
+
+/// The longest that the network may delay a packet: packets under way are kept.
+const DELAY_LONGEST: Duration = Duration::from_secs(60);
+
 /// The longest name: it becomes part of a directory's.
 const NAME_BYTES_MAX: usize = 64;
 
-const TICK: Wanted = Wanted::Duration { least: Duration::from_millis(1) };
-const PAUSE: Wanted = Wanted::Duration { least: Duration::ZERO };
+const TICK: Wanted = Wanted::Duration { least: Duration::from_millis(1), most: LONGEST };
+const PAUSE: Wanted = Wanted::Duration { least: Duration::ZERO, most: LONGEST };
+const DELAY: Wanted = Wanted::Duration { least: Duration::ZERO, most: DELAY_LONGEST };
+const SHARE: Wanted = Wanted::Number { least: 0.0, most: 1.0 };
 
 /// Every key there is.
 pub(super) static KEYS: &[Key] = &[
@@ -58,19 +68,32 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("node.suspicion_mult", Wanted::Number { least: 1.0, most: 100.0 }),
     Key::new("node.gossip_interval", TICK),
     Key::new("node.fanout", Wanted::whole(1, 64)),
+    Key::new("node.peers", Wanted::OneOf(&["sticky", "uniform"])),
+    Key::new("node.dissemination", Wanted::OneOf(&["push", "pull", "push-pull"])),
     Key::new("node.partners", Wanted::whole(2, 64)),
     Key::new("node.rotate_every", TICK),
     Key::new("node.full_interval", TICK),
     Key::new("node.compression", Wanted::OneOf(&["zstd", "none"])),
     Key::new("node.retransmit_mult", Wanted::whole(1, 100)),
+    Key::new("network.latency", DELAY),
+    Key::new("network.jitter", DELAY),
+    Key::new("network.loss", SHARE),
+    Key::new("network.burst", Wanted::Number { least: 1.0, most: 1000.0 }),
+    Key::new("network.rate", Wanted::Rate),
+    Key::new("network.reorder", SHARE),
+    Key::new("network.duplicate", SHARE),
     Key::new("workload.writes_per_second", Wanted::Number { least: 0.0, most: 100_000.0 }),
     Key::new("workload.write_bytes", Wanted::whole(1, MAX_VALUE_BYTES as i64)),
     Key::new("phases.warm_up", PAUSE),
     Key::new("phases.measure", TICK),
     Key::new("phases.cool_down", PAUSE),
     Key::new("fault.at", PAUSE),
-    Key::new("fault.kind", Wanted::OneOf(&["crash"])),
+    Key::new("fault.kind", Wanted::OneOf(&KINDS)),
     Key::new("fault.nodes", Wanted::Victims),
+    Key::new("fault.for", Wanted::Duration { least: Duration::from_millis(1), most: FAULT_LONGEST }),
+    Key::new("fault.direction", Wanted::OneOf(&["both", "out", "in"])),
+    Key::new("fault.loss", SHARE),
+    Key::new("fault.delay", DELAY),
 ];
 
 impl Key {
@@ -116,9 +139,10 @@ impl Wanted {
                 return self.accept(Value::Float(*number as f64));
             }
             (Self::Number { least, most }, Value::Float(number)) => (least..=most).contains(&number),
-            (Self::Duration { least }, Value::String(text)) => {
-                humantime::parse_duration(text).is_ok_and(|duration| (*least..=LONGEST).contains(&duration))
+            (Self::Duration { least, most }, Value::String(text)) => {
+                humantime::parse_duration(text).is_ok_and(|duration| (least..=most).contains(&&duration))
             }
+            (Self::Rate, Value::String(text)) => text.parse::<Rate>().is_ok(),
             (Self::OneOf(names), Value::String(text)) => names.contains(&text.as_str()),
             (Self::Victims, value) => Victims::try_from(value.clone()).is_ok(),
             _ => false,
@@ -147,10 +171,11 @@ impl fmt::Display for Wanted {
                 write!(f, "a whole number from {least} to {most}")
             }
             Self::Number { least, most } => write!(f, "a number from {least} to {most}"),
-            Self::Duration { least } => {
-                let (least, most) = (humantime::format_duration(*least), humantime::format_duration(LONGEST));
+            Self::Duration { least, most } => {
+                let [least, most] = [*least, *most].map(humantime::format_duration);
                 write!(f, "a duration from \"{least}\" to \"{most}\"")
             }
+            Self::Rate => f.write_str(Rate::WANTED),
             Self::OneOf([only]) => write!(f, "\"{only}\", the only one in this version"),
             Self::OneOf(names) => write!(f, "\"{}\"", names.join("\" or \"")),
             Self::Victims => f.write_str(Victims::WANTED),

@@ -6,7 +6,10 @@
 mod draft;
 mod duration;
 mod error;
+mod fault;
 mod key;
+mod network;
+mod node;
 mod preset;
 mod rules;
 mod settings;
@@ -15,10 +18,10 @@ mod victims;
 
 pub use draft::Draft;
 pub use error::ScenarioError;
+pub use fault::{Direction, Fault, FaultKind};
+pub use network::{NetworkSettings, Rate};
+pub use node::{Compression, Dissemination, NodePreset, NodeSettings, PeersMode, StateMode};
 pub use preset::PRESETS;
-pub use settings::{
-    Boot, ClusterSettings, Compression, Fault, FaultKind, NodePreset, NodeSettings, Phases, Scenario,
-    StateMode, WorkloadSettings,
-};
+pub use settings::{Boot, ClusterSettings, Phases, Scenario, WorkloadSettings};
 pub use timeline::Strike;
 pub use victims::Victims;

@@ -1,7 +1,7 @@
 use super::ScenarioError;
 
 /// The names of the presets.
-pub const PRESETS: [&str; 4] = ["idle", "writes", "crash", "compare"];
+pub const PRESETS: [&str; 5] = ["idle", "writes", "crash", "join", "compare"];
 
 /// What every scenario starts from; sized for a machine with 2 cores.
 pub(super) const DEFAULTS: &str = r#"
@@ -22,11 +22,21 @@ indirect_probes = 3
 suspicion_mult = 4.0
 gossip_interval = "200ms"
 fanout = 3
+peers = "sticky"
+dissemination = "push"
 partners = 8
 rotate_every = "180s"
 full_interval = "1s"
 compression = "zstd"
 retransmit_mult = 4
+[network]
+latency = "0ms"
+jitter = "0ms"
+loss = 0.0
+burst = 1.0
+rate = "none"
+reorder = 0.0
+duplicate = 0.0
 [workload]
 writes_per_second = 0.0
 write_bytes = 128
@@ -42,6 +52,7 @@ pub(super) fn overlay(name: &str) -> Result<&'static str, ScenarioError> {
         "idle" => Ok(IDLE),
         "writes" => Ok(WRITES),
         "crash" => Ok(CRASH),
+        "join" => Ok(JOIN),
         "compare" => Ok(COMPARE),
         _ => {
             let nearest = PRESETS.into_iter().min_by_key(|preset| strsim::osa_distance(name, preset));
@@ -71,6 +82,13 @@ name = "crash"
 at = "5s"
 kind = "crash"
 nodes = "1%"
+"#;
+
+const JOIN: &str = r#"
+name = "join"
+[cluster]
+boot = "join"
+seeds = 1
 "#;
 
 const COMPARE: &str = r#"

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use humantime::format_duration;
 use rumormill_protocol::NodeId;
 
-use super::{Boot, Scenario, ScenarioError, Victims};
+use super::{Boot, FaultKind, Scenario, ScenarioError, Victims, timeline::Shortage};
 
 /// The most bytes of values in a cluster: each value is kept once per process, next to everything else.
 const STATE_BYTES_MAX: usize = 1 << 30;
@@ -19,6 +19,7 @@ const FAULTS_MAX: usize = 1000;
 pub(super) fn check(scenario: &Scenario) -> Result<(), ScenarioError> {
     cluster(scenario)?;
     node(scenario)?;
+    network(scenario)?;
     workload(scenario)?;
     faults(scenario)
 }
@@ -61,6 +62,20 @@ fn node(scenario: &Scenario) -> Result<(), ScenarioError> {
     Ok(())
 }
 
+fn network(scenario: &Scenario) -> Result<(), ScenarioError> {
+    let network = &scenario.network;
+    // How many are lost in a row, on average, where each is lost or not by itself.
+    let least = 1.0 / (1.0 - network.loss);
+    if network.burst > 1.0 && network.burst < least {
+        let problem = format!(
+            "is {}, but at a network.loss of {} packets are lost {least:.1} in a row without any bursts",
+            network.burst, network.loss
+        );
+        return conflict("network.burst", problem, "raise it, or leave it at 1");
+    }
+    Ok(())
+}
+
 fn workload(scenario: &Scenario) -> Result<(), ScenarioError> {
     let rate = scenario.workload.writes_per_second;
     if rate > 0.0 && scenario.cluster.keys_per_node == 0 {
@@ -81,32 +96,58 @@ fn faults(scenario: &Scenario) -> Result<(), ScenarioError> {
         let problem = format!("is a list of {}, over the limit of {FAULTS_MAX}", scenario.faults.len());
         return conflict("fault", problem, "let one fault hit several nodes");
     }
-    let (mut named, mut crashed) = (BTreeSet::<NodeId>::new(), 0usize);
+    let (mut ended, mut ended_count) = (BTreeSet::<NodeId>::new(), 0usize);
     for fault in &scenario.faults {
         if fault.at >= measure {
             let (at, measure) = (format_duration(fault.at), format_duration(measure));
             let problem = format!("is {at}, but the measured phase lasts {measure}");
             return conflict("fault.at", problem, "lengthen phases.measure, or let the fault happen earlier");
         }
+        let mut own = BTreeSet::new();
+        let named = if fault.kind.ends_life() { &mut ended } else { &mut own };
         if let Victims::Nodes(list) = &fault.nodes {
             if let Some(id) = list.iter().find(|id| id.index() >= nodes) {
                 let problem = format!("names node {}, which is not there", id.0);
-                return conflict(
-                    "fault.nodes",
-                    problem,
-                    &format!("nodes are numbered from 0 to {}", nodes - 1),
-                );
+                let fix = format!("nodes are numbered from 0 to {}", nodes - 1);
+                return conflict("fault.nodes", problem, &fix);
             }
             if let Some(id) = list.iter().find(|id| !named.insert(**id)) {
                 let problem = format!("names node {} twice", id.0);
-                return conflict("fault.nodes", problem, "name each node once, for a crashed one stays so");
+                return conflict(
+                    "fault.nodes",
+                    problem,
+                    "name each node once, for its life ends at most once",
+                );
             }
         }
-        crashed = crashed.saturating_add(fault.nodes.count(nodes));
+        if fault.kind.ends_life() {
+            ended_count = ended_count.saturating_add(fault.nodes.count(nodes));
+        }
     }
-    if crashed >= nodes {
-        let problem = format!("makes {crashed} of {nodes} nodes crash in all");
+    if ended_count >= nodes {
+        let problem = format!("makes {ended_count} of {nodes} nodes crash, leave or restart in all");
         return conflict("fault.nodes", problem, "leave at least one node to notice");
+    }
+    strikes(scenario)
+}
+
+/// What shows only when nodes are drawn.
+fn strikes(scenario: &Scenario) -> Result<(), ScenarioError> {
+    let strikes = match scenario.draw() {
+        Ok(strikes) => strikes,
+        Err(Shortage { asked, left }) => {
+            let problem = format!("asks for {asked} nodes, and {left} are left to draw from");
+            let fix =
+                "ask for fewer: those that end elsewhere are not drawn, nor seeds that others join through";
+            return conflict("fault.nodes", problem, fix);
+        }
+    };
+    let of_links =
+        |kind| matches!(kind, FaultKind::Partition { .. } | FaultKind::Loss { .. } | FaultKind::Slow { .. });
+    let nodes = scenario.cluster.nodes;
+    if let Some(strike) = strikes.iter().find(|strike| of_links(strike.kind) && strike.nodes.len() == nodes) {
+        let problem = format!("makes a {} between all {nodes} nodes and no others", strike.kind.name());
+        return conflict("fault.nodes", problem, "leave at least one node out, or set [network] for all");
     }
     Ok(())
 }

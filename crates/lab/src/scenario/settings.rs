@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Victims, duration};
+use super::{Fault, NetworkSettings, NodeSettings, duration};
 
 /// One experiment, fully resolved: every value is within its bounds and agrees with the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Scenario {
     pub cluster: ClusterSettings,
     /// How each node behaves.
     pub node: NodeSettings,
+    /// What packets meet between nodes.
+    pub network: NetworkSettings,
     /// What is asked of the cluster.
     pub workload: WorkloadSettings,
     /// How long each part lasts.
@@ -38,7 +40,7 @@ pub struct ClusterSettings {
     pub nodes: usize,
     /// How they become a cluster.
     pub boot: Boot,
-    /// How many of them the others join through; without meaning at a warm boot.
+    /// How many nodes others join through: at the boot the first ones, later the first that no fault ends.
     pub seeds: usize,
     /// Keys that each node owns when the measurement begins.
     pub keys_per_node: usize,
@@ -54,70 +56,6 @@ pub enum Boot {
     Warm,
     /// Nodes join through seeds.
     Join,
-}
-
-/// `[node]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NodeSettings {
-    /// Whose published values the other settings of this table start from.
-    pub preset: NodePreset,
-    /// How state is carried.
-    pub state: StateMode,
-    /// Between two probes of one node.
-    #[serde(with = "duration")]
-    pub protocol_period: Duration,
-    /// How long a probe waits for its answer before others are asked to probe.
-    #[serde(with = "duration")]
-    pub probe_timeout: Duration,
-    /// How many others are asked.
-    pub indirect_probes: usize,
-    /// How long a suspicion lasts, in protocol periods for each factor of the cluster's logarithmic size.
-    pub suspicion_mult: f64,
-    /// Between two flushes of news.
-    #[serde(with = "duration")]
-    pub gossip_interval: Duration,
-    /// How many partners news is sent to at a flush.
-    pub fanout: usize,
-    /// How many partners a node has; even, for each ring gives it two.
-    pub partners: usize,
-    /// How long until one partner is exchanged for another.
-    #[serde(with = "duration")]
-    pub rotate_every: Duration,
-    /// Between two pushes of the whole state to one random partner, where state is carried in full.
-    #[serde(with = "duration")]
-    pub full_interval: Duration,
-    /// What becomes of large messages before they are sent.
-    pub compression: Compression,
-    /// How often a membership update is passed on, for each factor of the cluster's logarithmic size.
-    pub retransmit_mult: usize,
-}
-
-/// A set of published node settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NodePreset {
-    /// For nodes of one local network.
-    Lan,
-}
-
-/// How the replicated state travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StateMode {
-    /// To each partner what it has not acknowledged yet.
-    Delta,
-    /// All of it, to one random partner at a time.
-    Full,
-}
-
-/// What becomes of large messages before they are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compression {
-    /// They are compressed with zstd.
-    Zstd,
-    /// They are sent as they are.
-    None,
 }
 
 /// `[workload]`
@@ -141,24 +79,4 @@ pub struct Phases {
     /// The most that is waited for writes to converge and failures to be noticed by all.
     #[serde(with = "duration")]
     pub cool_down: Duration,
-}
-
-/// One `[[fault]]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Fault {
-    /// When, from the beginning of the measured phase.
-    #[serde(with = "duration")]
-    pub at: Duration,
-    /// What happens.
-    pub kind: FaultKind,
-    /// To whom.
-    pub nodes: Victims,
-}
-
-/// What can happen to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// It falls silent at once and for good.
-    Crash,
 }

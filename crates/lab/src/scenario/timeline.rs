@@ -1,12 +1,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use rand::seq::SliceRandom;
-use rumormill_protocol::{NodeId, Purpose, generator, stream};
+use rumormill_protocol::{NodeId, Purpose, Random, generator, stream};
 
-use super::{FaultKind, Scenario, Victims};
+use super::{Boot, Fault, FaultKind, Scenario, Victims};
 
 /// A fault with its nodes drawn.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Strike {
     /// When, from the beginning of the measured phase.
     pub at: Duration,
@@ -16,72 +16,170 @@ pub struct Strike {
     pub nodes: Vec<NodeId>,
 }
 
+/// More nodes are asked for than there are to draw from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shortage {
+    pub(super) asked: usize,
+    pub(super) left: usize,
+}
+
 impl Scenario {
     /// All faults in the order of their time. Nodes are drawn from the scenario's seed alone, so that every
-    /// variant sees the same ones; none is hit twice, and none is drawn that another fault names.
+    /// variant sees the same ones.
+    ///
+    /// No life is ended twice. Where some faults end lives, none of those nodes is drawn that another of them
+    /// names. Faults that pass are drawn among all nodes that no crash and no leave hits at any time, and may hit
+    /// one again. A percentage takes at most those there are to draw from. The seeds of a cluster that boots by
+    /// joining are never drawn, and no seed is ever drawn for a restart.
     pub fn strikes(&self) -> Vec<Strike> {
-        let nodes = self.cluster.nodes;
-        let mut free: BTreeSet<NodeId> = (0..nodes as u32).map(NodeId).collect();
-        for fault in &self.faults {
+        self.draw().expect("a scenario that asks for too many is refused")
+    }
+
+    /// Whom nodes that start again join through: the first that no fault ends, as many as there are seeds.
+    pub(crate) fn rejoin_seeds(&self) -> Vec<NodeId> {
+        let strikes = self.strikes();
+        let ended: BTreeSet<_> = strikes
+            .iter()
+            .filter(|strike| strike.kind.ends_life())
+            .flat_map(|strike| &strike.nodes)
+            .collect();
+        self.ids().filter(|id| !ended.contains(id)).take(self.cluster.seeds).collect()
+    }
+
+    /// As [`Scenario::strikes`].
+    pub(super) fn draw(&self) -> Result<Vec<Strike>, Shortage> {
+        let mut random = generator(stream(self.seed, Purpose::Faults, None));
+        let (mut mortal, mut sound): (BTreeSet<_>, BTreeSet<_>) =
+            (self.ids().collect(), self.ids().collect());
+        for fault in self.faults.iter().filter(|fault| fault.kind.ends_life()) {
             if let Victims::Nodes(list) = &fault.nodes {
-                free.retain(|id| !list.contains(id));
+                mortal.retain(|id| !list.contains(id));
             }
         }
-        let mut random = generator(stream(self.seed, Purpose::Faults, None));
         let mut strikes = Vec::with_capacity(self.faults.len());
-        for fault in &self.faults {
-            let mut hit = match &fault.nodes {
-                Victims::Nodes(list) => list.clone(),
-                drawn => {
-                    let mut pool: Vec<NodeId> = free.iter().copied().collect();
-                    pool.partial_shuffle(&mut random, drawn.count(nodes)).0.to_vec()
-                }
-            };
-            hit.sort_unstable();
-            free.retain(|id| hit.binary_search(id).is_err());
-            strikes.push(Strike { at: fault.at, kind: fault.kind, nodes: hit });
+        // Those that end lives come first, for the others must not be drawn among the dead.
+        for (place, fault) in self.faults.iter().enumerate().filter(|(_, fault)| fault.kind.ends_life()) {
+            let nodes = self.hit(fault, &mortal, &mut random)?;
+            mortal.retain(|id| nodes.binary_search(id).is_err());
+            if !matches!(fault.kind, FaultKind::Restart { .. }) {
+                sound.retain(|id| nodes.binary_search(id).is_err());
+            }
+            strikes.push((place, Strike { at: fault.at, kind: fault.kind, nodes }));
         }
-        strikes.sort_by_key(|strike| strike.at);
-        strikes
+        for (place, fault) in self.faults.iter().enumerate().filter(|(_, fault)| !fault.kind.ends_life()) {
+            let nodes = self.hit(fault, &sound, &mut random)?;
+            strikes.push((place, Strike { at: fault.at, kind: fault.kind, nodes }));
+        }
+        strikes.sort_by_key(|(place, strike)| (strike.at, *place));
+        Ok(strikes.into_iter().map(|(_, strike)| strike).collect())
+    }
+
+    /// The nodes of one fault, in order.
+    fn hit(
+        &self,
+        fault: &Fault,
+        from: &BTreeSet<NodeId>,
+        random: &mut Random,
+    ) -> Result<Vec<NodeId>, Shortage> {
+        let mut hit = match &fault.nodes {
+            Victims::Nodes(list) => list.clone(),
+            drawn => {
+                let joins =
+                    self.cluster.boot == Boot::Join || matches!(fault.kind, FaultKind::Restart { .. });
+                let spared = if joins { self.cluster.seeds } else { 0 };
+                let mut pool: Vec<NodeId> = from.iter().copied().filter(|id| id.index() >= spared).collect();
+                let (asked, left) = (drawn.count(self.cluster.nodes), pool.len());
+                if asked > left && matches!(drawn, Victims::Count(_)) {
+                    return Err(Shortage { asked, left });
+                }
+                pool.partial_shuffle(random, asked.min(left)).0.to_vec()
+            }
+        };
+        hit.sort_unstable();
+        Ok(hit)
+    }
+
+    fn ids(&self) -> impl Iterator<Item = NodeId> {
+        (0..self.cluster.nodes as u32).map(NodeId)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::Draft;
 
+    fn scenario(seed: u32, settings: &[&str], faults: &str) -> Scenario {
+        let mut draft = Draft::default();
+        draft.overlay(faults).expect("valid faults");
+        for setting in settings {
+            draft.set(setting).expect("a valid setting");
+        }
+        draft.set(&format!("seed={seed}")).expect("a valid seed");
+        draft.finish().expect("a valid scenario")
+    }
+
+    fn distinct(strikes: &[Strike]) -> BTreeSet<u32> {
+        strikes.iter().flat_map(|strike| &strike.nodes).map(|id| id.0).collect()
+    }
+
     #[test]
-    fn nobody_is_hit_twice_and_a_named_node_is_never_drawn() {
+    fn no_life_ends_twice_and_a_named_node_is_never_drawn() {
         let faults = r#"fault = [
             {at = "9s", kind = "crash", nodes = "50%"},
-            {at = "1s", kind = "crash", nodes = [3, 1]},
+            {at = "1s", kind = "leave", nodes = [3, 1]},
             {at = "5s", kind = "crash", nodes = 7},
         ]"#;
         for seed in 0..50 {
-            let mut draft = Draft::default();
-            draft.overlay(faults).expect("valid faults");
-            draft.set("cluster.nodes=20").expect("a valid size");
-            draft.set(&format!("seed={seed}")).expect("a valid seed");
-            let scenario = draft.finish().expect("19 of 20 may crash");
+            let scenario = scenario(seed, &["cluster.nodes=20"], faults);
             let strikes = scenario.strikes();
             assert_eq!(strikes, scenario.strikes());
             let sizes: Vec<(u64, usize)> = strikes.iter().map(|s| (s.at.as_secs(), s.nodes.len())).collect();
             assert_eq!(sizes, [(1, 2), (5, 7), (9, 10)]);
-            let mut all: Vec<u32> = strikes.iter().flat_map(|strike| &strike.nodes).map(|id| id.0).collect();
-            all.sort_unstable();
-            all.dedup();
-            assert_eq!(all.len(), 19);
+            assert_eq!(distinct(&strikes).len(), 19);
         }
     }
 
     #[test]
+    fn what_passes_hits_the_living_and_as_often_as_it_likes() {
+        let faults = r#"fault = [
+            {at = "1s", kind = "pause", for = "1s", nodes = "100%"},
+            {at = "2s", kind = "loss", loss = 0.5, for = "1s", nodes = 4},
+            {at = "9s", kind = "crash", nodes = 5},
+            {at = "9s", kind = "restart", nodes = 1},
+        ]"#;
+        for seed in 0..50 {
+            let strikes = scenario(seed, &["cluster.nodes=10"], faults).strikes();
+            let sizes: Vec<usize> = strikes.iter().map(|strike| strike.nodes.len()).collect();
+            assert_eq!(sizes, [5, 4, 5, 1]);
+            let [paused, lossy, dead, _] = [0, 1, 2, 3].map(|at| distinct(&strikes[at..=at]));
+            assert!(paused.is_disjoint(&dead) && lossy.is_subset(&paused));
+        }
+    }
+
+    #[test]
+    fn seeds_of_a_joining_cluster_and_of_restarts_are_spared() {
+        let all = r#"fault = [{at = "1s", kind = "restart", nodes = "100%"}]"#;
+        let strikes = scenario(1, &["cluster.nodes=10", "cluster.seeds=3"], r#"fault = []"#).strikes();
+        assert_eq!(strikes, []);
+        for settings in [&["cluster.nodes=10"][..], &["cluster.nodes=10", "cluster.boot=join"]] {
+            let mut draft = Draft::default();
+            settings.iter().chain(&["cluster.seeds=4"]).for_each(|set| draft.set(set).expect("valid"));
+            draft.overlay(&all.replace("100%", "60%")).expect("valid faults");
+            let scenario = draft.finish().expect("a valid scenario");
+            assert_eq!(distinct(&scenario.strikes()), (4..10).collect());
+            assert_eq!(scenario.rejoin_seeds(), [0, 1, 2, 3].map(NodeId));
+        }
+        let named = r#"fault = [{at = "1s", kind = "restart", nodes = [0, 2]}, {at = "1s", kind = "leave", nodes = [1]}]"#;
+        assert_eq!(scenario(1, &["cluster.nodes=5"], named).rejoin_seeds(), [3, 4].map(NodeId));
+    }
+
+    #[test]
     fn another_seed_hits_others() {
-        let first = |seed: u32| {
-            let mut draft = Draft::preset("crash").expect("a preset");
-            draft.set(&format!("seed={seed}")).expect("a valid seed");
-            draft.finish().expect("a valid scenario").strikes()[0].nodes.clone()
+        let first = |seed| {
+            distinct(&scenario(seed, &[], r#"fault = [{at = "1s", kind = "crash", nodes = 1}]"#).strikes())
         };
-        let distinct: std::collections::BTreeSet<_> = (0..20).map(first).collect();
+        let distinct: BTreeSet<_> = (0..20).map(first).collect();
         assert!(distinct.len() > 5, "20 seeds drew only {distinct:?}");
     }
 }
