@@ -30,10 +30,18 @@ fn title(result: &RunResult) -> String {
         format!("{}, {} cores", environment.cpu_model, environment.cores),
         units::bytes(environment.memory_bytes as f64),
         format!("{} {}", environment.os, environment.kernel),
-        format!("commit {:.12}", environment.commit),
+        format!("commit {}", short(&environment.commit)),
     ];
     if !environment.optimised {
         machine.push("built without optimisations".to_owned());
     }
     paragraph("", &format!("{}: {}", result.tool, facts.join(", "))) + &paragraph("", &machine.join(", "))
+}
+
+/// A commit as people write it, which still says that the sources had been changed.
+fn short(commit: &str) -> String {
+    match commit.split_once('-') {
+        Some((hash, mark)) => format!("{hash:.12}-{mark}"),
+        None => format!("{commit:.12}"),
+    }
 }

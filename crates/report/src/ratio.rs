@@ -21,10 +21,14 @@ fn ratio(full: &Variant, other: &Variant) -> Option<String> {
         .filter(|variant| !variant.verdict.status.is_valid())
         .map(|variant| format!("{} is not valid: {}", variant.name, variant.verdict.status))
         .collect();
+    let pushed = full.bandwidth.reduction.map_or_else(String::new, |reduction| {
+        let [used, asked] = [reduction.used_interval_us, reduction.asked_interval_us].map(units::duration_us);
+        format!(", pushed every {used} and not every {asked} as asked")
+    });
     let doubt = if doubts.is_empty() {
         String::new()
     } else {
         format!(" (do not rely on it: {})", doubts.join(", "))
     };
-    Some(paragraph("", &format!("full state costs {times} × the bytes of {}{doubt}", other.name)))
+    Some(paragraph("", &format!("full state costs {times} × the bytes of {}{pushed}{doubt}", other.name)))
 }

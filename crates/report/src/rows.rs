@@ -4,6 +4,9 @@ use rumormill_measure::{Detection, Summary, Variant, units};
 
 use crate::table::Table;
 
+mod boot;
+mod faults;
+
 /// A cause below this share of a variant's bytes is shown together with the others like it.
 const SMALL_SHARE: f64 = 0.005;
 
@@ -14,10 +17,12 @@ const MARK: &str = " !";
 pub(crate) fn table(variants: &[Variant]) -> Table {
     let mut rows = Rows { variants, table: Table::new(variants.iter().map(|v| v.name.clone()).collect()) };
     rows.verdict();
+    rows.boot();
     rows.bandwidth();
     rows.causes();
     rows.convergence();
     rows.detection();
+    rows.faults();
     rows.machine();
     rows.table
 }
@@ -45,9 +50,18 @@ impl Rows<'_> {
         self.figures("wire, max of nodes", |v| rate(v.bandwidth.wire_bytes_per_node_per_second.max));
         self.figures("packets", |v| Some(units::significant(v.bandwidth.packets_per_node_per_second)));
         self.figures("messages", |v| Some(units::significant(v.bandwidth.messages_per_node_per_second)));
+        if self.variants.iter().any(|variant| variant.transport.messages_dropped > 0) {
+            self.figures("messages dropped, in all", |v| Some(units::count(v.transport.messages_dropped)));
+        }
         self.figures("whole cluster, wire", |v| {
             let bytes = v.bandwidth.reported_wire_bytes as f64;
             (v.measured_seconds > 0.0).then(|| units::bits_per_second(bytes / v.measured_seconds))
+        });
+        self.figures("full state pushed every", |v| {
+            v.bandwidth.reduction.map(|reduction| units::duration_us(reduction.used_interval_us))
+        });
+        self.figures("  it was to be every", |v| {
+            v.bandwidth.reduction.map(|reduction| units::duration_us(reduction.asked_interval_us))
         });
         self.table.heading("The same bytes by layer");
         self.figures("payload", |v| rate(v.bandwidth.layers_bytes_per_node_per_second.payload));
@@ -112,6 +126,12 @@ impl Rows<'_> {
         }
         self.figures("false suspicions", |v| Some(units::count(v.detection.false_suspicions)));
         self.figures("false positives", |v| Some(units::count(v.detection.false_positives)));
+        if self.variants.iter().any(|variant| variant.detection.false_dead_pairs > 0) {
+            self.figures("pairs of them", |v| Some(units::count(v.detection.false_dead_pairs)));
+            self.figures("pairs, observer unharmed", |v| {
+                Some(units::count(v.detection.false_dead_pairs_at_healthy))
+            });
+        }
     }
 
     /// One failure has one time; only several have percentiles.

@@ -1,8 +1,9 @@
 //! The comparison as text, from results made by hand.
 
 use rumormill_measure::{
-    Bandwidth, Convergence, Detection, Environment, Layers, LoadReport, METHOD_VERSION, Reason, RunResult,
-    SCHEMA_VERSION, Spread, Summary, Transport, Variant, Verdict, Warning, World,
+    Bandwidth, Boot, Convergence, Detection, Environment, FaultReport, Layers, LoadReport, METHOD_VERSION,
+    Membership, Reason, Reduction, RunResult, SCHEMA_VERSION, Spread, Summary, Transport, Variant, Verdict,
+    Warning, World,
 };
 use rumormill_report::comparison;
 
@@ -20,6 +21,7 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
         nodes: 100,
         measured_seconds: 30.0,
         verdict,
+        boot: Boot { mode: "warm".into(), ..Boot::default() },
         bandwidth: Bandwidth {
             wire_bytes_per_node_per_second: Spread {
                 mean: wire,
@@ -41,6 +43,8 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
             kernel_wire_bytes: None,
             kernel_wire_bytes_reason: None,
             reported_wire_bytes: (wire * 3_000.0) as u64,
+            handed_over_wire_bytes: (wire * 3_000.0) as u64,
+            reduction: None,
         },
         convergence: Convergence {
             writes: 30,
@@ -59,6 +63,8 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
             pairs_us: summary(99, 1_200_000),
             ..Detection::default()
         },
+        membership: Membership { observers: 99, members: 100, alive_pairs: 9_801, ..Membership::default() },
+        faults: vec![fault("crash", 2, None, None)],
         checks_per_period: 1.0,
         scheduler_lag_us: summary(90_000, 800),
         transport: Transport::default(),
@@ -72,6 +78,17 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
         },
         event_hash: None,
         packet_hash: None,
+    }
+}
+
+fn fault(kind: &str, at: u64, until: Option<u64>, healed: Option<u64>) -> FaultReport {
+    let us = |seconds| seconds * 1_000_000;
+    FaultReport {
+        kind: kind.into(),
+        nodes: 20,
+        at_us: us(at),
+        until_us: until.map(us),
+        healed_us: healed.map(us),
     }
 }
 
@@ -111,6 +128,10 @@ fn row<'a>(text: &'a str, label: &str) -> Vec<&'a str> {
     let line = text.lines().find_map(|line| line.trim_start().strip_prefix(label));
     let cells = line.unwrap_or_else(|| panic!("no row {label:?} in\n{text}"));
     cells.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -217,4 +238,128 @@ fn a_run_that_measured_nothing_says_so() {
     let text = comparison(&result(Vec::new()));
     assert!(text.contains("Verdict: not valid: invalid"), "{text}");
     assert!(text.contains("Nothing was measured"), "{text}");
+}
+
+#[test]
+fn sources_that_are_not_the_commit_s_are_said_to_be_so() {
+    let mut result = result(vec![variant("delta", 2_000.0, "delta", valid())]);
+    result.environment.commit += "-dirty";
+    assert!(comparison(&result).contains("commit 0123456789ab-dirty\n"));
+}
+
+#[test]
+fn a_boot_by_joining_has_a_section_and_a_warm_one_has_none() {
+    let warm = variant("delta", 2_000.0, "delta", valid());
+    assert!(!comparison(&result(vec![warm.clone()])).contains("Boot"));
+    let mut joined = warm.clone();
+    joined.boot = Boot {
+        mode: "join".into(),
+        know_all_us: summary(100, 900_000),
+        wire_bytes_per_node: 31_400.0,
+        ..Boot::default()
+    };
+    let text = comparison(&result(vec![joined.clone()]));
+    assert_eq!(row(&text, "until all nodes knew all"), ["4.50 s"]);
+    assert_eq!(row(&text, "wire, whole boot, per node"), ["31.4 kB"]);
+    assert!(!text.contains("nodes that knew all"), "{text}");
+    let mut incomplete = joined.clone();
+    incomplete.boot.know_all_us.count = 97;
+    let text = comparison(&result(vec![joined, incomplete, warm]));
+    assert_eq!(row(&text, "until all nodes knew all"), ["4.50 s", "–", "–"]);
+    assert_eq!(row(&text, "nodes that knew all"), ["100 of 100", "97 of 100", "–"]);
+}
+
+#[test]
+fn faults_that_end_have_the_time_in_which_they_healed() {
+    let mut one = variant("full", 2_000.0, "full-state", valid());
+    one.faults = vec![
+        fault("partition", 5, Some(25), Some(3)),
+        fault("crash", 6, None, None),
+        fault("pause", 7, Some(8), None),
+    ];
+    let mut two = one.clone();
+    two.name = "delta".into();
+    two.faults[2].healed_us = Some(0);
+    let text = comparison(&result(vec![one.clone(), two]));
+    assert_eq!(row(&text, "partition of 20 nodes, 5.00 s to 25.0 s"), ["3.00 s", "3.00 s"]);
+    assert_eq!(row(&text, "pause of 20 nodes, 7.00 s to 8.00 s"), ["not healed", "0 µs"]);
+    assert!(!text.contains("crash of"), "{text}");
+
+    one.faults = (1..=50).map(|at| fault("restart", at, Some(at + 1), Some(at))).collect();
+    let text = comparison(&result(vec![one]));
+    assert_eq!(text.matches("restart of").count(), 8);
+    assert_eq!(row(&text, "the slowest of 42 more"), ["50.0 s"]);
+}
+
+#[test]
+fn wrong_beliefs_at_the_end_are_said_in_words() {
+    let right = variant("delta", 2_000.0, "delta", valid());
+    assert!(!comparison(&result(vec![right.clone()])).contains("members  "));
+    let mut wrong = right;
+    wrong.membership.phantom_pairs = 1_234;
+    wrong.membership.old_life_pairs = 5;
+    let text = on_one_line(&comparison(&result(vec![wrong])));
+    let sentence = "members delta: At the end, of 9,900 pairs of a live node and a member it was asked about, 1,234 \
+                    hold a member that is gone for alive (phantoms), 5 know a live member by an earlier life.";
+    assert!(text.contains(sentence), "{text}");
+}
+
+#[test]
+fn the_kernel_s_count_stands_beside_the_reported_bytes_or_says_why_not() {
+    let mut known = variant("full", 2_000.0, "full-state", valid());
+    known.bandwidth.handed_over_wire_bytes = 1_000_000;
+    known.bandwidth.kernel_wire_bytes = Some(1_000_500);
+    let sentence =
+        "full: Nodes handed 1,000,000 B to the kernel, which counted 1,000,500 B, 1.0005 times as many.";
+    let text = comparison(&result(vec![known]));
+    assert!(on_one_line(&text).contains(sentence), "{text}");
+    let unknown = ["full", "delta"].map(|name| {
+        let mut variant = variant(name, 2_000.0, "delta", valid());
+        variant.bandwidth.kernel_wire_bytes_reason = Some("there is no kernel in this world".into());
+        variant
+    });
+    let text = comparison(&result(unknown.into()));
+    let sentence =
+        "check    full, delta: The kernel's count of bytes is not known: there is no kernel in this";
+    assert_eq!(text.matches(sentence).count(), 1, "{text}");
+}
+
+#[test]
+fn full_state_that_was_sent_less_often_is_said_to_be_so() {
+    let mut full = variant("full", 84_200.0, "full-state", valid());
+    let reduction = Reduction {
+        asked_interval_us: 1_000_000,
+        used_interval_us: 25_000_000,
+        asked_bytes_per_second: 1.216e9,
+        fitting_bytes_per_second: 50e6,
+    };
+    full.bandwidth.reduction = Some(reduction);
+    full.verdict.warn(Warning::Reduced(reduction));
+    let text = comparison(&result(vec![full, variant("delta", 2_000.0, "delta", valid())]));
+    assert_eq!(row(&text, "full state pushed every"), ["25.0 s", "–"]);
+    assert_eq!(row(&text, "it was to be every"), ["1.00 s", "–"]);
+    assert!(
+        text.contains("42.1 × the bytes of delta, pushed every 25.0 s and not every 1.00 s as asked"),
+        "{text}"
+    );
+    assert!(text.contains("full: The whole state was sent every 25.0 s and not every 1.00 s"), "{text}");
+}
+
+#[test]
+fn deaths_of_the_living_are_counted_in_pairs_where_there_are_any() {
+    let mut one = variant("delta", 2_000.0, "delta", valid());
+    assert!(!comparison(&result(vec![one.clone()])).contains("pairs of them"));
+    (one.detection.false_positives, one.detection.false_dead_pairs) = (2, 150);
+    one.detection.false_dead_pairs_at_healthy = 50;
+    let text = comparison(&result(vec![one]));
+    assert_eq!(row(&text, "pairs of them"), ["150"]);
+    assert_eq!(row(&text, "pairs, observer unharmed"), ["50"]);
+}
+
+#[test]
+fn messages_that_were_never_sent_have_a_row_where_there_are_any() {
+    let mut one = variant("delta", 2_000.0, "delta", valid());
+    assert!(!comparison(&result(vec![one.clone()])).contains("dropped"));
+    one.transport.messages_dropped = 1_234;
+    assert_eq!(row(&comparison(&result(vec![one])), "messages dropped, in all"), ["1,234"]);
 }

@@ -12,22 +12,40 @@ Examples:
   rumormill run --preset writes --print > writes.toml
   rumormill run writes.toml --set node.fanout=4
 
-Exit codes: 0 done and valid, 2 bad input, 3 the result is not valid, 5 the run could not be carried out.";
+Exit codes: 0 done and valid, 2 bad input, 3 the result is not valid, 5 the run could not be carried out.
+Ctrl-C ends a run early; what it had measured is kept, as a result that is not valid.";
 
 const COMPARE_EXAMPLES: &str = "\
 Examples:
   rumormill compare
   rumormill compare --nodes 300 --seconds 60 --out compare-300
-  rumormill compare --nodes 50 --set cluster.value_bytes=1024 --json > result.json";
+  rumormill compare --nodes 50 --set cluster.value_bytes=1024 --json > result.json
+  rumormill compare --set network.latency=20ms --set network.loss=0.01
+
+Where this machine would not carry full state as often as asked, compare sends it less often and says so; --force
+sends it as asked.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
   rumormill run --preset idle --nodes 500
   rumormill run --preset crash --print > crash.toml
   rumormill run crash.toml --set node.protocol_period=500ms --set node.probe_timeout=200ms
+  rumormill run --preset join --nodes 300
+  rumormill run --preset writes --set network.latency=20ms --set network.jitter=5ms --set network.loss=0.01
 
-Presets: idle (no writes, nothing breaks), writes (1 kB writes at random nodes), crash (1 % of the nodes crash at
-once), compare (what the compare command runs).";
+Faults are lists in a scenario file. This one cuts 5 nodes off for 20 s, and restarts others that were down for 2 s:
+  [[fault]]
+  at = \"5s\"
+  kind = \"partition\"
+  nodes = 5
+  for = \"20s\"
+  [[fault]]
+  at = \"10s\"
+  kind = \"restart\"
+  nodes = \"1%\"
+  for = \"2s\"
+
+Kinds of faults: crash, leave, restart, pause, partition, loss, slow. --list says what the presets are.";
 
 /// Load-tests gossip: what it costs in bandwidth, how fast news converges, how fast failures are noticed
 #[derive(Debug, Parser)]
@@ -64,9 +82,12 @@ pub(crate) struct Source {
     /// The scenario file
     #[arg(value_name = "SCENARIO.toml")]
     pub(crate) file: Option<PathBuf>,
-    /// A scenario that is built in: idle, writes, crash or compare
+    /// A scenario that is built in: idle, writes, crash, join or compare
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
+    /// Lists the scenarios that are built in, and runs nothing
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 /// What both commands take. Numbers stay texts here: the scenario knows what its keys take.
@@ -93,6 +114,9 @@ pub(crate) struct Common {
     /// Replaces the result that a directory already holds
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Runs what only the estimate of this machine's strength speaks against
+    #[arg(long)]
+    pub(crate) force: bool,
     /// Prints the result as JSON on standard output, and nothing else there
     #[arg(long)]
     pub(crate) json: bool,

@@ -10,8 +10,11 @@ mod capacity;
 mod directory;
 mod execute;
 mod failure;
+mod full_state;
+mod interruption;
 mod output;
 mod plan;
+mod presets;
 mod progress;
 mod registry;
 
@@ -42,7 +45,7 @@ fn carry_out() -> Result<Status, Failure> {
         }
     };
     match Task::resolve(command)? {
-        Task::Print(scenario) => output::print(&scenario).map(|()| Status::Valid),
+        Task::Print(text) => output::print(&text).map(|()| Status::Valid),
         Task::Measure(plan) => execute::execute(&plan),
     }
 }

@@ -7,12 +7,12 @@ use std::{
 
 use humantime::format_duration;
 use rumormill_lab::{Draft, Scenario, StateMode};
-use rumormill_measure::World;
+use rumormill_measure::{Reduction, World};
 
 use crate::{
     Failure,
     arguments::{Command, Common, Run},
-    capacity,
+    capacity, full_state, presets,
     registry::{self, Launch, RUMORMILL},
 };
 
@@ -21,7 +21,7 @@ const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What is to be done, checked.
 pub(crate) enum Task {
-    /// Print this scenario file.
+    /// Print this text: a scenario file, or the list of presets.
     Print(String),
     /// Run these variants.
     Measure(Box<Plan>),
@@ -45,6 +45,8 @@ pub(crate) struct Plan {
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
     pub(crate) scenario: Scenario,
+    /// How much less often than asked it sends the whole state.
+    pub(crate) reduction: Option<Reduction>,
 }
 
 impl Task {
@@ -52,11 +54,15 @@ impl Task {
     pub(crate) fn resolve(command: Command) -> Result<Self, Failure> {
         match command {
             Command::Compare(common) => compare(common).map(Box::new).map(Self::Measure),
+            Command::Run(run) if run.source.list => Ok(Self::Print(presets::list())),
             Command::Run(run) if run.print => {
                 run_scenario(&run).map(|scenario| Self::Print(scenario.to_toml()))
             }
             Command::Run(run) => {
                 let scenario = run_scenario(&run)?;
+                if let Some(reduction) = needed_reduction(&scenario, &run.common) {
+                    return Err(Failure::BadInput(full_state::refusal(&scenario, &reduction)));
+                }
                 let variants = vec![variant(&scenario, scenario.node.state)];
                 Plan::assemble(scenario, variants, run.common).map(Box::new).map(Self::Measure)
             }
@@ -74,7 +80,7 @@ impl Plan {
         Ok(Self { scenario, variants, world, launch, out, overwrite, json, quiet })
     }
 
-    /// The longest the phases of all variants can last; booting comes on top.
+    /// The longest the phases of all variants can last; booting and settling come on top.
     pub(crate) fn duration_max(&self) -> Duration {
         let phases = |variant: &Variant| {
             let phases = &variant.scenario.phases;
@@ -93,7 +99,14 @@ impl Plan {
                 names.join(" and ")
             ),
         };
-        differ + &self.scenario.to_toml()
+        let reduced = self.variants.iter().filter(|variant| variant.reduction.is_some()).map(|variant| {
+            let used = format_duration(variant.scenario.node.full_interval);
+            format!(
+                "# \"{}\" was measured at a node.full_interval of {used}, which this machine carries.\n",
+                variant.name
+            )
+        });
+        differ + &reduced.collect::<String>() + &self.scenario.to_toml()
     }
 }
 
@@ -104,8 +117,19 @@ fn compare(common: Common) -> Result<Plan, Failure> {
             "node.state cannot be set, for compare runs all its values: use run to measure one alone";
         return Err(Failure::BadInput(problem.into()));
     }
-    let variants = [StateMode::Full, StateMode::Delta].map(|state| variant(&scenario, state)).into();
+    let mut full = variant(&scenario, StateMode::Full);
+    full.reduction = needed_reduction(&full.scenario, &common);
+    if let Some(reduction) = &full.reduction {
+        full.scenario.node.full_interval = full_state::used_interval(reduction);
+    }
+    let variants = vec![full, variant(&scenario, StateMode::Delta)];
     Plan::assemble(scenario, variants, common)
+}
+
+/// What has to be sent less often for this machine to carry the scenario, unless that is not to be asked.
+fn needed_reduction(scenario: &Scenario, common: &Common) -> Option<Reduction> {
+    let cores = full_state::cores().filter(|_| common.on == World::Local && !common.force)?;
+    full_state::reduction(scenario, cores)
 }
 
 fn variant(scenario: &Scenario, state: StateMode) -> Variant {
@@ -115,7 +139,7 @@ fn variant(scenario: &Scenario, state: StateMode) -> Variant {
         StateMode::Delta => "delta",
         StateMode::Full => "full",
     };
-    Variant { name, scenario }
+    Variant { name, scenario, reduction: None }
 }
 
 fn run_scenario(run: &Run) -> Result<Scenario, Failure> {
@@ -172,4 +196,63 @@ fn set(draft: &mut Draft, option: &str, setting: &str) -> Result<(), Failure> {
 
 fn bad(error: rumormill_lab::ScenarioError) -> Failure {
     Failure::BadInput(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::{Arguments, Request};
+
+    fn task(options: &str) -> Result<Task, Failure> {
+        let line = ["rumormill"].into_iter().chain(options.split_whitespace());
+        match Arguments::read(line.map(Into::into)).expect("a valid command line") {
+            Request::Work(command) => Task::resolve(command),
+            Request::Text(text) => panic!("no work but {text}"),
+        }
+    }
+
+    fn plan(options: &str) -> Box<Plan> {
+        match task(options).expect("a valid scenario") {
+            Task::Measure(plan) => plan,
+            Task::Print(text) => panic!("no run but {text}"),
+        }
+    }
+
+    /// No machine carries as much as this.
+    const TOO_MUCH: &str = "--nodes 10 --set cluster.keys_per_node=1024 --set cluster.value_bytes=65536 \
+                            --set node.full_interval=1ms";
+
+    #[test]
+    fn compare_sends_full_state_less_often_where_it_does_not_fit_and_leaves_delta_alone() {
+        let plan = plan(&format!("compare {TOO_MUCH}"));
+        let [full, delta] = plan.variants.as_slice() else { panic!("two variants") };
+        let reduction = full.reduction.expect("it does not fit");
+        let used = full.scenario.node.full_interval;
+        assert_eq!(used, Duration::from_micros(reduction.used_interval_us));
+        assert!(used >= Duration::from_secs(1) && used.subsec_nanos() == 0, "{used:?}");
+        assert_eq!(delta.scenario.node.full_interval, Duration::from_millis(1));
+        assert_eq!(delta.reduction, None);
+        assert!(plan.scenario_toml().contains("\"full\" was measured at a node.full_interval of "));
+    }
+
+    #[test]
+    fn what_fits_and_what_is_forced_is_done_as_asked() {
+        for options in ["compare --nodes 3".to_owned(), format!("compare --force {TOO_MUCH}")] {
+            let plan = plan(&options);
+            assert!(plan.variants.iter().all(|variant| variant.reduction.is_none()), "{options}");
+            let asked = plan.scenario.node.full_interval;
+            assert!(
+                plan.variants.iter().all(|variant| variant.scenario.node.full_interval == asked),
+                "{options}"
+            );
+        }
+    }
+
+    #[test]
+    fn run_refuses_what_does_not_fit_unless_it_is_forced() {
+        let full = format!("run --preset idle --set node.state=full {TOO_MUCH}");
+        assert!(matches!(task(&full), Err(Failure::BadInput(sentence)) if sentence.contains("--force")));
+        assert!(task(&format!("{full} --force")).is_ok());
+        assert!(task(&format!("run --preset idle {TOO_MUCH}")).is_ok(), "deltas are not estimated");
+    }
 }

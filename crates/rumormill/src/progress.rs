@@ -7,6 +7,8 @@ use std::{
 use rumormill_lab::{Phase, Progress, Snapshot};
 use rumormill_measure::units;
 
+use crate::interruption::Interruption;
+
 /// Where no line can be redrawn, at most one is written in this time.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -20,6 +22,7 @@ pub(crate) struct Display<W: Write> {
     variant: String,
     /// Into the phase, when the next plain line is due.
     next_line: Duration,
+    interruption: Interruption,
 }
 
 /// How progress is shown.
@@ -34,20 +37,20 @@ pub(crate) enum Style {
 }
 
 impl Display<io::Stderr> {
-    pub(crate) fn stderr(quiet: bool) -> Self {
+    pub(crate) fn stderr(quiet: bool, interruption: Interruption) -> Self {
         let out = io::stderr();
         let style = match (quiet, out.is_terminal()) {
             (true, _) => Style::Silent,
             (false, true) => Style::Redrawn,
             (false, false) => Style::Lines,
         };
-        Self::new(out, style)
+        Self::new(out, style, interruption)
     }
 }
 
 impl<W: Write> Display<W> {
-    fn new(out: W, style: Style) -> Self {
-        Self { out, style, variant: String::new(), next_line: LINE_EVERY }
+    fn new(out: W, style: Style, interruption: Interruption) -> Self {
+        Self { out, style, variant: String::new(), next_line: LINE_EVERY, interruption }
     }
 
     /// Says a sentence that stays.
@@ -120,6 +123,10 @@ impl<W: Write> Progress for Display<W> {
             }
         }
     }
+
+    fn interrupted(&self) -> bool {
+        self.interruption.is_asked()
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +137,7 @@ mod tests {
 
     fn shown(style: Style) -> String {
         let mut out = Vec::new();
-        let mut display = Display::new(&mut out, style);
+        let mut display = Display::new(&mut out, style, Interruption::default());
         display.begin("delta (1 of 2)".into());
         for phase in [Phase::WarmUp, Phase::Measure] {
             let lasts = Duration::from_secs(12);

@@ -1,8 +1,11 @@
 //! Which protocols there are and how each becomes a cluster: the one place that knows both protocols and worlds.
 
-use rumormill_lab::{Cluster, ClusterError, Compression, Scenario, StateMode};
+use rumormill_lab::{
+    Cluster, ClusterError, Compression, Dissemination, NetworkSettings, PeersMode, Scenario, StateMode,
+};
+use rumormill_link::NetworkConfig;
 use rumormill_measure::World;
-use rumormill_node::{Config, Node, StateTransfer};
+use rumormill_node::{Config, Node, Peers, StateTransfer};
 use rumormill_quic::{LocalCluster, LocalSpec};
 
 /// The protocol of this project.
@@ -26,7 +29,8 @@ pub(crate) fn find(protocol: &str, world: World) -> Option<Launch> {
 }
 
 fn rumormill_local(scenario: &Scenario) -> Result<Box<dyn Cluster>, ClusterError> {
-    let spec = LocalSpec::new(scenario.cluster.nodes, scenario.seed, config(scenario));
+    let mut spec = LocalSpec::new(scenario.cluster.nodes, scenario.seed, config(scenario));
+    spec.network = network(&scenario.network);
     Ok(Box::new(LocalCluster::<Node>::launch(spec)?))
 }
 
@@ -44,6 +48,15 @@ fn config(scenario: &Scenario) -> Config {
         fanout: node.fanout,
         partners: node.partners,
         rotate_every: node.rotate_every,
+        peers: match node.peers {
+            PeersMode::Sticky => Peers::Sticky,
+            PeersMode::Uniform => Peers::Uniform,
+        },
+        dissemination: match node.dissemination {
+            Dissemination::Push => rumormill_node::Dissemination::Push,
+            Dissemination::Pull => rumormill_node::Dissemination::Pull,
+            Dissemination::PushPull => rumormill_node::Dissemination::PushPull,
+        },
         state: match node.state {
             StateMode::Delta => StateTransfer::Delta,
             StateMode::Full => StateTransfer::Full { every: node.full_interval },
@@ -54,4 +67,10 @@ fn config(scenario: &Scenario) -> Config {
         },
         retransmit_mult: node.retransmit_mult,
     }
+}
+
+fn network(settings: &NetworkSettings) -> NetworkConfig {
+    let &NetworkSettings { latency, jitter, loss, burst, rate, reorder, duplicate } = settings;
+    let rate_bits_per_second = rate.bits_per_second;
+    NetworkConfig { latency, jitter, loss, burst, rate_bits_per_second, reorder, duplicate }
 }

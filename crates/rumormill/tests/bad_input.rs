@@ -74,6 +74,9 @@ fn arguments_that_are_not_there() {
     refused(&["compare", "surplus"], &["surplus"]);
     refused(&["run"], &["SCENARIO.toml", "--preset"]);
     refused(&["run", "a.toml", "--preset", "idle"], &["cannot be used with"]);
+    refused(&["run", "--list", "--preset", "idle"], &["cannot be used with"]);
+    refused(&["run", "--preset", "idle", "--forec"], &["--forec", "--force"]);
+    refused(&["compare", "--list"], &["--list"]);
 }
 
 #[test]
@@ -95,9 +98,14 @@ fn a_scenario_file_is_named_with_its_fault() {
     let home = tempfile::tempdir().expect("a temporary directory");
     for (text, parts) in [
         ("seed = 1\nname = \n", &["line 2"][..]),
-        ("[network]\nlatency = \"1ms\"\n", &["unknown key `network.latency`"]),
+        ("[network]\nlatncy = \"1ms\"\n", &["unknown key `network.latncy`", "network.latency"]),
+        ("[network]\nloss = 1.5\n", &["network.loss is 1.5"]),
+        ("[network]\nrate = \"fast\"\n", &["network.rate is \"fast\"", "10mbit"]),
         ("[cluster]\nnodes = \"many\"\n", &["cluster.nodes is \"many\""]),
         ("[[fault]]\nkind = \"crash\"\nnodes = 1\n", &["fault.at is missing"]),
+        ("[[fault]]\nat = \"1s\"\nkind = \"burn\"\nnodes = 1\n", &["fault.kind is \"burn\"", "partition"]),
+        ("[[fault]]\nat = \"1s\"\nkind = \"pause\"\nnodes = 1\n", &["fault.for is missing"]),
+        ("[[fault]]\nat = \"1s\"\nkind = \"crash\"\nnodes = 1\nfor = \"2s\"\n", &["fault.for", "crash"]),
     ] {
         fs::write(home.path().join("mine.toml"), text).expect("writable");
         let sentence = refusal(home.path(), &["run", "mine.toml"]);
@@ -132,6 +140,16 @@ fn a_million_nodes_are_refused_with_the_arithmetic() {
     );
 }
 
+/// 6.7 GB a millisecond are too much for any machine.
+#[cfg(target_os = "linux")]
+#[test]
+fn full_state_that_no_machine_carries_is_refused_with_the_arithmetic() {
+    let asked = ["cluster.keys_per_node=1024", "cluster.value_bytes=65536", "node.full_interval=1ms"];
+    let mut arguments = vec!["run", "--preset", "idle", "--nodes", "10", "--set", "node.state=full"];
+    arguments.extend(asked.iter().flat_map(|setting| ["--set", setting]));
+    refused(&arguments, &["10 × 1024 keys of 65536 bytes", "every 1ms", "node.full_interval=", "--force"]);
+}
+
 #[test]
 fn help_the_version_and_printed_scenarios_are_no_errors() {
     let home = tempfile::tempdir().expect("a temporary directory");
@@ -146,7 +164,14 @@ fn help_the_version_and_printed_scenarios_are_no_errors() {
         assert!(String::from_utf8_lossy(&output.stdout).contains(part), "{arguments:?}");
         assert!(output.stderr.is_empty(), "{arguments:?}");
     }
-    for preset in ["idle", "writes", "crash", "compare"] {
+    let listed = rumormill(home.path(), &["run", "--list"]);
+    assert_eq!((listed.status.code(), listed.stderr.as_slice()), (Some(0), &[][..]));
+    let listed = String::from_utf8(listed.stdout).expect("text");
+    let names: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for preset in ["idle", "writes", "crash", "join", "compare"] {
+        assert!(names.contains(&preset), "{listed}");
+    }
+    for preset in names {
         let first = rumormill(home.path(), &["run", "--preset", preset, "--nodes", "7", "--print"]);
         assert_eq!(first.status.code(), Some(0), "{preset}");
         fs::write(home.path().join("printed.toml"), &first.stdout).expect("writable");

@@ -1,0 +1,47 @@
+use rumormill_measure::{FaultReport, units};
+
+use super::Rows;
+
+/// Faults with a row of their own at most; of the others there is only the slowest.
+const ROWS_MAX: usize = 8;
+
+impl Rows<'_> {
+    /// How long each fault that ended was felt after its end. Variants meet the same faults.
+    pub(super) fn faults(&mut self) {
+        let longest = self.variants.iter().map(|variant| &variant.faults).max_by_key(|faults| faults.len());
+        let ended: Vec<_> =
+            longest.into_iter().flatten().enumerate().filter(|(_, fault)| fault.until_us.is_some()).collect();
+        if ended.is_empty() {
+            return;
+        }
+        self.table.heading("Faults: from the end of each until nothing wrong was held of live nodes");
+        let (shown, rest) = ended.split_at(ended.len().min(ROWS_MAX));
+        for &(place, fault) in shown {
+            self.figures(&label(fault), |variant| healed(variant.faults.get(place)?));
+        }
+        if !rest.is_empty() {
+            let label = format!("the slowest of {} more", rest.len());
+            self.figures(&label, |variant| {
+                let faults = rest.iter().filter_map(|&(place, _)| variant.faults.get(place));
+                // One that is not healed took longer than any that is.
+                healed(faults.max_by_key(|fault| fault.healed_us.unwrap_or(u64::MAX))?)
+            });
+        }
+    }
+}
+
+fn label(fault: &FaultReport) -> String {
+    let nodes = if fault.nodes == 1 { "node" } else { "nodes" };
+    let until = fault.until_us.map(|us| format!(" to {}", units::duration_us(us))).unwrap_or_default();
+    format!(
+        "{} of {} {nodes}, {}{until}",
+        fault.kind,
+        units::count(fault.nodes),
+        units::duration_us(fault.at_us)
+    )
+}
+
+fn healed(fault: &FaultReport) -> Option<String> {
+    fault.until_us?;
+    Some(fault.healed_us.map_or_else(|| "not healed".to_owned(), units::duration_us))
+}
