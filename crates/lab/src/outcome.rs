@@ -6,7 +6,7 @@ use rumormill_measure::{
 };
 use rumormill_protocol::{Cause, Time};
 
-use crate::{Census, NodeCensus, Scenario};
+use crate::{Census, FaultKind, NodeCensus, Scenario};
 
 /// What a run left to be put into figures.
 pub(crate) struct Outcome {
@@ -63,7 +63,8 @@ impl Outcome {
             send_refused: transport.send_refused,
             overflows: transport.overflows,
             unsettled: self.boot.last_change.filter(|_| !self.steady),
-            drift: self.half.as_ref().and_then(|(middle, half)| {
+            // Most faults change what is sent for a while; a crash of few hardly does.
+            drift: self.half.as_ref().filter(|_| !changes_traffic(scenario)).and_then(|(middle, half)| {
                 let first = wire_bytes_per_second(before, half, *middle - *start);
                 drift(first, wire_bytes_per_second(half, after, *end - *middle))
             }),
@@ -127,6 +128,11 @@ fn since(later: &[NodeCensus], earlier: &[NodeCensus]) -> Vec<Ledger> {
 fn wire_bytes_per_second(earlier: &Census, later: &Census, time: Duration) -> f64 {
     let bytes: u64 = since(&later.nodes, &earlier.nodes).iter().map(Ledger::wire_bytes).sum();
     bytes as f64 / time.as_secs_f64()
+}
+
+/// Whether a fault makes the halves of the measured phase unlike each other.
+fn changes_traffic(scenario: &Scenario) -> bool {
+    scenario.faults.iter().any(|fault| !matches!(fault.kind, FaultKind::Crash))
 }
 
 /// How much more the second half took than the first, relative to it.

@@ -251,6 +251,16 @@ impl<P: Protocol> Host<P> {
         self.links.dials()
     }
 
+    /// Dials that wait for others to end, or for [`allow_dials`](Self::allow_dials).
+    pub fn dials_waiting(&self) -> usize {
+        self.links.dials_waiting()
+    }
+
+    /// Whether the machine has room for further dials; those that start now do so when packets are next asked for.
+    pub fn allow_dials(&mut self, now: Time, may_dial: bool) {
+        self.links.allow_dials(now, may_dial);
+    }
+
     /// Messages dropped unsent: too many waited for a connection, or it could not be made.
     pub const fn messages_dropped(&self) -> u64 {
         self.links.dropped()

@@ -60,6 +60,8 @@ pub struct Links<K, M> {
     queue: VecDeque<NodeId>,
     /// How many dials are [`Dial::Active`].
     active: usize,
+    /// Whether the machine has room for further dials.
+    may_dial: bool,
     actions: VecDeque<Action<K>>,
     /// Not later than the next deadline of any peer, or of a connection that is one too many.
     wake: Option<Time>,
@@ -101,6 +103,7 @@ impl<K: Copy + Eq, M> Links<K, M> {
             peers: BTreeMap::new(),
             queue: VecDeque::new(),
             active: 0,
+            may_dial: true,
             actions: VecDeque::new(),
             wake: None,
             dropped: 0,
@@ -280,6 +283,17 @@ impl<K: Copy + Eq, M> Links<K, M> {
         self.active
     }
 
+    /// Dials that wait for others to end, or for [`allow_dials`](Self::allow_dials).
+    pub fn dials_waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether the machine has room for further dials; it has until something else is said. Those under way go on.
+    pub fn allow_dials(&mut self, now: Time, may_dial: bool) {
+        self.may_dial = may_dial;
+        self.dial_next(now);
+    }
+
     /// Messages dropped unsent, because too many waited or their dial failed.
     pub const fn dropped(&self) -> u64 {
         self.dropped
@@ -304,7 +318,7 @@ impl<K: Copy + Eq, M> Links<K, M> {
     }
 
     fn dial_next(&mut self, now: Time) {
-        while self.active < self.config.dials_at_once {
+        while self.may_dial && self.active < self.config.dials_at_once {
             let Some(id) = self.queue.pop_front() else { return };
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             let give_up = now + self.config.dial_timeout;

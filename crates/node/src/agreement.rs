@@ -2,12 +2,17 @@
 //! what its sender holds. News is sent a limited number of times, so some of it may get lost; this is what makes the
 //! cluster agree all the same.
 
+use std::time::Duration;
+
 use rumormill_protocol::{NodeId, Time};
 
 use crate::{message::Check, mix::mix2, node::Node};
 
 /// Gossip intervals without change after which two checks that differ mean a disagreement rather than news under way.
 const QUIET_INTERVALS: u32 = 10;
+
+/// Where there is always news under way, whole tables are compared all the same, this long apart.
+const TABLE_EVERY: Duration = Duration::from_secs(10);
 
 impl Node {
     /// What this node holds, in short. The salt makes two tables whose checks collide differ the next time.
@@ -21,14 +26,36 @@ impl Node {
 
     /// A peer told its check: where both had time to agree and do not, they meet again and compare everything.
     pub(crate) fn compare(&mut self, now: Time, from: NodeId, salt: u16, theirs: Check) {
+        if !self.sync.is_even(from) {
+            return;
+        }
         let mine = self.check(salt);
-        let quiet = self.config.gossip_interval * QUIET_INTERVALS;
-        let differs = |mine, theirs, changed| mine != theirs && now.since(changed) >= quiet;
-        let disagree = differs(mine.members, theirs.members, self.members_changed)
-            || differs(mine.state, theirs.state, self.state_changed);
-        if disagree && self.news.is_empty() && self.sync.is_even(from) {
+        let state_differs = mine.state != theirs.state && self.is_quiet(now, self.state_changed);
+        let members_differ = mine.members != theirs.members && self.table_is_due(now);
+        if state_differs {
             self.sync.doubt(from);
+        }
+        if state_differs || members_differ {
             self.say_meet(from, false);
         }
+    }
+
+    /// Whether the membership table goes to a peer whose table differs. While news is under way most of what differs
+    /// is on its way already.
+    pub(crate) fn may_send_table(&mut self, now: Time) -> bool {
+        let may = self.table_is_due(now);
+        if may {
+            self.table_sent = Some(now);
+        }
+        may
+    }
+
+    fn table_is_due(&self, now: Time) -> bool {
+        let quiet = self.is_quiet(now, self.members_changed) && self.news.is_empty();
+        quiet || self.table_sent.is_none_or(|sent| now.since(sent) >= TABLE_EVERY)
+    }
+
+    fn is_quiet(&self, now: Time, changed: Time) -> bool {
+        now.since(changed) >= self.config.gossip_interval * QUIET_INTERVALS
     }
 }

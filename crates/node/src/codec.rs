@@ -127,8 +127,8 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn body(&mut self, body: &Body) {
         match body {
-            Body::Ping { seq, check, news } => {
-                self.number(u64::from(*seq));
+            Body::Ping { seq, again, check, news } => {
+                self.number(u64::from(*seq) << 1 | u64::from(*again));
                 self.check(*check);
                 self.records(news);
             }
@@ -150,7 +150,8 @@ impl Writer<'_> {
                 for hash in [meet.roster, meet.members, meet.state] {
                     self.out.extend_from_slice(&hash.to_le_bytes());
                 }
-                self.number(u64::from(meet.life) << 1 | u64::from(meet.answer));
+                let flags = u64::from(meet.joining) << 1 | u64::from(meet.answer);
+                self.number(u64::from(meet.life) << 2 | flags);
                 if let Some((life, position)) = meet.resume {
                     self.number(u64::from(life));
                     self.number(position);
@@ -167,7 +168,7 @@ impl Writer<'_> {
             Body::AskDigest => {}
             Body::Digest(digest) => self.digest(digest),
             Body::Delta { upto, entries } => {
-                self.number(*upto);
+                self.number(upto.map_or(0, |position| position.saturating_add(1)));
                 self.entries(entries);
             }
             Body::FullState(entries) => self.entries(entries),
@@ -243,7 +244,10 @@ impl Writer<'_> {
 fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError> {
     let body = match kind {
         PING => {
-            Body::Ping { seq: seq(&mut reader)?, check: check(&mut reader)?, news: records(&mut reader)? }
+            let number = reader.varint_u32()?;
+            let seq = u16::try_from(number >> 1).map_err(|_| DecodeError::Range)?;
+            let check = check(&mut reader)?;
+            Body::Ping { seq, again: number & 1 == 1, check, news: records(&mut reader)? }
         }
         PULL => Body::Pull { salt: seq(&mut reader)?, check: check(&mut reader)? },
         ACK => Body::Ack { seq: seq(&mut reader)?, news: records(&mut reader)? },
@@ -257,12 +261,13 @@ fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError> {
             let hashes = [reader.array()?, reader.array()?, reader.array()?];
             let [roster, members, state] = hashes.map(u64::from_le_bytes);
             let number = reader.varint()?;
-            let life = u32::try_from(number >> 1).map_err(|_| DecodeError::Range)?;
+            let life = u32::try_from(number >> 2).map_err(|_| DecodeError::Range)?;
             let resume = match reader.remaining() {
                 0 => None,
                 _ => Some((reader.varint_u32()?, reader.varint()?)),
             };
-            Body::Meet(Meet { answer: number & 1 == 1, roster, members, state, life, resume })
+            let (answer, joining) = (number & 1 == 1, number & 2 == 2);
+            Body::Meet(Meet { answer, joining, roster, members, state, life, resume })
         }
         MEMBERS => {
             let first = reader.varint_u32()?;
@@ -275,7 +280,7 @@ fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError> {
         }
         ASK_DIGEST => Body::AskDigest,
         DIGEST => Body::Digest(digest(&mut reader)?),
-        DELTA => Body::Delta { upto: reader.varint()?, entries: entries(&mut reader)? },
+        DELTA => Body::Delta { upto: reader.varint()?.checked_sub(1), entries: entries(&mut reader)? },
         FULL_STATE => Body::FullState(entries(&mut reader)?),
         other => return Err(DecodeError::Tag(other)),
     };
@@ -375,14 +380,23 @@ mod tests {
             Record { member: NodeId(70_000), standing: Standing::alive(9), address },
         ];
         vec![
-            Body::Ping { seq: 7, check: CHECK, news: records.clone() },
+            Body::Ping { seq: 7, again: true, check: CHECK, news: records.clone() },
             Body::Pull { salt: 9, check: CHECK },
             Body::Ack { seq: u16::MAX, news: Vec::new() },
             Body::PingRequest { seq: 1, target: NodeId(2), news: records.clone() },
             Body::News(records.clone()),
-            Body::Meet(Meet { answer: false, roster: 1, members: 2, state: 3, life: 0, resume: None }),
+            Body::Meet(Meet {
+                answer: false,
+                joining: true,
+                roster: 1,
+                members: 2,
+                state: 3,
+                life: 0,
+                resume: None,
+            }),
             Body::Meet(Meet {
                 answer: true,
+                joining: false,
                 roster: 1,
                 members: 2,
                 state: 3,
@@ -397,7 +411,7 @@ mod tests {
                 versions: vec![(NodeId(2), 8), (NodeId(40), 1), (NodeId(5000), 3)],
             }),
             Body::Delta {
-                upto: 12,
+                upto: Some(12),
                 entries: vec![entry(1, 1, b"one"), entry(1, 2, b"two"), entry(2, 1, &[7; 500])],
             },
             Body::FullState((0..40).map(|writer| entry(writer, 8, &[writer as u8; 100])).collect()),
@@ -418,7 +432,7 @@ mod tests {
 
     #[test]
     fn an_idle_probe_takes_seven_bytes_at_most() {
-        let ping = Body::Ping { seq: (1 << 14) - 1, check: CHECK, news: Vec::new() };
+        let ping = Body::Ping { seq: (1 << 13) - 1, again: true, check: CHECK, news: Vec::new() };
         assert_eq!(
             encoded(&Message { names: Names::Full, compression: Compression::None, body: ping }).len(),
             7

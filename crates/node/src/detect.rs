@@ -37,8 +37,9 @@ impl Node {
             }
         }
         if let Some(target) = self.next_to_probe(now) {
-            let seq = self.prober.start(target, now + self.config.probe_timeout);
-            self.ping(target, seq, Cause::Probe);
+            let timeout = self.config.probe_timeout;
+            let seq = self.prober.start(target, now + timeout / 2, now + timeout);
+            self.ping(target, Channel::Datagram, seq, Cause::Probe);
             if self.config.dissemination.pushes() {
                 self.send_deltas(target);
             }
@@ -62,15 +63,16 @@ impl Node {
         self.send(dead, Channel::Datagram, Cause::Reconnect, Body::News(news));
     }
 
-    fn ping(&mut self, target: NodeId, seq: u16, cause: Cause) {
+    fn ping(&mut self, target: NodeId, channel: Channel, seq: u16, cause: Cause) {
         let news = self.news_for(target);
-        let check = self.check(seq);
-        self.send(target, Channel::Datagram, cause, Body::Ping { seq, check, news });
+        let (again, check) = (channel == Channel::Stream, self.check(seq));
+        self.send(target, channel, cause, Body::Ping { seq, again, check, news });
     }
 
-    pub(crate) fn answer_ping(&mut self, from: NodeId, seq: u16) {
+    pub(crate) fn answer_ping(&mut self, from: NodeId, seq: u16, again: bool) {
         let news = self.news_for(from);
-        self.send(from, Channel::Datagram, Cause::Ack, Body::Ack { seq, news });
+        let channel = if again { Channel::Stream } else { Channel::Datagram };
+        self.send(from, channel, Cause::Ack, Body::Ack { seq, news });
         self.send_deltas(from);
     }
 
@@ -78,6 +80,16 @@ impl Node {
         if let Answered::For { requester, seq } = self.prober.answered(seq) {
             let news = self.news_for(requester);
             self.send(requester, Channel::Datagram, Cause::Indirect, Body::Ack { seq, news });
+        }
+    }
+
+    /// Half of the direct probe's time is over: a packet may be lost, and what is on the stream is sent until it
+    /// arrives. Others are asked only about who does not answer that either (memberlist's fallback over TCP).
+    pub(crate) fn ask_again(&mut self, now: Time) {
+        if let Some(probe) = self.prober.unanswered(now)
+            && self.sync.is_up(probe.target)
+        {
+            self.ping(probe.target, Channel::Stream, probe.seq, Cause::Probe);
         }
     }
 
@@ -119,10 +131,10 @@ impl Node {
 
     pub(crate) fn probe_for(&mut self, requester: NodeId, seq: u16, target: NodeId) {
         if target == self.start.me {
-            self.answer_ping(requester, seq);
+            self.answer_ping(requester, seq, false);
         } else if self.membership.standing(target).is_member() {
             let own = self.prober.relay(requester, seq);
-            self.ping(target, own, Cause::Indirect);
+            self.ping(target, Channel::Datagram, own, Cause::Indirect);
         }
     }
 
@@ -174,8 +186,8 @@ impl Node {
             (true, false) => self.partners.contains(member),
             _ => false,
         };
-        if concerned {
-            self.read_rings(now);
+        if concerned && self.reads_rings() {
+            self.partners.read_soon(now);
         }
         // A node that joins learns what everyone knows: not news to anyone.
         if self.stage == Stage::Running {

@@ -31,6 +31,8 @@ pub enum Body {
     Ping {
         /// Returned in the answer.
         seq: u16,
+        /// Whether it repeats a question that got no answer; both then travel on the stream, which loses nothing.
+        again: bool,
         /// What the sender holds, salted by `seq`.
         check: Check,
         /// Membership news that rides along.
@@ -79,8 +81,8 @@ pub enum Body {
     Digest(Digest),
     /// Writes that the receiver lacks, in the order in which the sender applied them.
     Delta {
-        /// Where the sender's log stands after these.
-        upto: u64,
+        /// Where the sender's log stands after these; nothing where more is to follow.
+        upto: Option<u64>,
         /// The writes.
         entries: Vec<Entry>,
     },
@@ -114,6 +116,8 @@ pub struct Meet {
     /// Whether this answers the receiver's Meet. An answer is never answered, so that two nodes that disagree on
     /// who began do not go on for ever.
     pub answer: bool,
+    /// Whether the sender joins and knows nobody yet.
+    pub joining: bool,
     /// Equal hashes: members may be named by index from here on.
     pub roster: u64,
     /// Equal hashes: both tables say the same.

@@ -54,6 +54,8 @@ pub struct Node {
     pub(crate) hot_flushes: usize,
     /// When the membership table last changed.
     pub(crate) members_changed: Time,
+    /// When the membership table was last sent to a peer that disagreed.
+    pub(crate) table_sent: Option<Time>,
     /// When the state last changed.
     pub(crate) state_changed: Time,
     outputs: VecDeque<Output<Message>>,
@@ -99,6 +101,7 @@ impl Protocol for Node {
             next_pull: None,
             hot_flushes: 0,
             members_changed: Time::ZERO,
+            table_sent: None,
             state_changed: Time::ZERO,
             outputs: VecDeque::new(),
         }
@@ -109,9 +112,9 @@ impl Protocol for Node {
             return;
         }
         match message.body {
-            Body::Ping { seq, check, news } => {
+            Body::Ping { seq, again, check, news } => {
                 self.hear_all(now, from, &news);
-                self.answer_ping(from, seq);
+                self.answer_ping(from, seq, again);
                 self.compare(now, from, seq, check);
             }
             Body::Pull { salt, check } => {
@@ -127,16 +130,21 @@ impl Protocol for Node {
                 self.probe_for(from, seq, target);
             }
             Body::News(news) => self.hear_all(now, from, &news),
-            Body::Meet(meet) => self.handle_meet(from, &meet),
+            Body::Meet(meet) => self.handle_meet(now, from, &meet),
             Body::Members { first, dense, records } => {
                 self.handle_members(now, from, first, &dense, &records);
             }
-            Body::AskDigest => self.send_digest(from),
+            Body::AskDigest => {
+                self.sync.asks(from);
+                self.let_feed(now);
+            }
             Body::Digest(digest) => self.handle_digest(from, &digest),
             Body::Delta { upto, entries } => {
                 self.apply(now, from, &entries);
-                if upto > 0 {
+                if let Some(upto) = upto {
                     self.sync.took(from, upto);
+                    self.sync.fed(from);
+                    self.let_feed(now);
                 }
             }
             Body::FullState(entries) => self.apply(now, from, &entries),
@@ -153,9 +161,14 @@ impl Protocol for Node {
                 if self.reads_rings() {
                     self.partner_up(now, peer);
                 }
+                // Whoever takes part in a handshake is alive.
+                self.prober.alive(peer);
                 self.say_meet(peer, false);
             }
-            LinkEvent::Down => self.sync.down(peer),
+            LinkEvent::Down => {
+                self.sync.down(peer);
+                self.let_feed(now);
+            }
             // The detector finds out by itself whether the peer is there.
             LinkEvent::DialFailed => {}
         }
@@ -172,6 +185,7 @@ impl Protocol for Node {
             self.read_rings(now);
         }
         self.expire_suspicions(now);
+        self.ask_again(now);
         self.ask_others(now);
         if self.next_period <= now {
             self.begin_period(now);
@@ -181,6 +195,9 @@ impl Protocol for Node {
         }
         if self.next_full_push.is_some_and(|at| at <= now) {
             self.push_full_state(now);
+        }
+        if self.sync.feed_deadline().is_some_and(|at| at <= now) {
+            self.let_feed(now);
         }
         if self.next_pull.is_some_and(|at| at <= now) {
             self.pull(now);
@@ -225,6 +242,7 @@ impl Protocol for Node {
             self.next_flush,
             self.next_full_push,
             self.next_pull,
+            self.sync.feed_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -278,7 +296,9 @@ impl Node {
         self.stage = Stage::Running;
         let seeds = std::mem::take(&mut self.seeds);
         self.outputs.extend(seeds.into_iter().map(Output::Disconnect));
-        self.read_rings(now);
+        if self.reads_rings() {
+            self.partners.read_soon(now);
+        }
     }
 
     fn random_part_of(&mut self, whole: Duration) -> Duration {
@@ -286,7 +306,7 @@ impl Node {
     }
 
     /// Whether this node has partners by the rings, or will have as soon as it knows a member.
-    fn reads_rings(&self) -> bool {
+    pub(crate) fn reads_rings(&self) -> bool {
         self.stage == Stage::Running && self.config.peers == Peers::Sticky
     }
 
@@ -296,7 +316,7 @@ impl Node {
         }
         let concerned = self.partners.concerns(peer, self.start.me, now);
         if concerned && self.membership.standing(peer).is_member() {
-            self.read_rings(now);
+            self.partners.read_soon(now);
         }
     }
 

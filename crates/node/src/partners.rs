@@ -17,6 +17,14 @@ const SETTLE: Duration = Duration::from_secs(30);
 /// How long after an unexpected caller the rings are read again: it may have seen a change first.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
+/// How long after a change among the neighbours the rings are read: of many that join at once, most are neighbours
+/// for a moment only.
+const READ_DELAY: Duration = Duration::from_secs(1);
+
+/// The least time between two readings for such changes: while many join, each reading finds other partners, and a
+/// handshake costs more than all else.
+const READ_EVERY: Duration = Duration::from_secs(5);
+
 /// The partners this node wants by the rings, and the order in which it probes them.
 #[derive(Debug)]
 pub(crate) struct Partners {
@@ -30,6 +38,7 @@ pub(crate) struct Partners {
     own_moves: Vec<Time>,
     /// When the rings must be read again.
     next_reading: Option<Time>,
+    last_reading: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +66,7 @@ impl Partners {
             next_in_order: 0,
             own_moves: Vec::new(),
             next_reading: None,
+            last_reading: Time::ZERO,
         }
     }
 
@@ -68,6 +78,7 @@ impl Partners {
         now: Time,
         random: &mut Random,
     ) -> Changes {
+        self.last_reading = now;
         let moved: Vec<bool> = self.own_moves.iter().map(|moves| *moves <= now).collect();
         self.neighbours = self.rings.neighbours(me, members, now);
         let successors: BTreeSet<NodeId> = self.neighbours.iter().map(|found| found.successor).collect();
@@ -149,6 +160,12 @@ impl Partners {
             overdue.push(*peer);
         }
         overdue
+    }
+
+    /// The neighbours changed.
+    pub(crate) fn read_soon(&mut self, now: Time) {
+        let soon = (now + READ_DELAY).max(self.last_reading + READ_EVERY);
+        self.next_reading = Some(self.next_reading.map_or(soon, |next| next.min(soon)));
     }
 
     /// Whether the rings must be read again.

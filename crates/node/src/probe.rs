@@ -5,8 +5,8 @@ use rumormill_protocol::{NodeId, Time};
 /// Probes on behalf of others that are under way at most; when more are asked for, the oldest is forgotten.
 const MAX_RELAYS: usize = 64;
 
-/// Sequence numbers stay below this, so that they take two bytes at most.
-const SEQ_LIMIT: u16 = 1 << 14;
+/// Sequence numbers stay below this, so that with a flag they take two bytes at most.
+const SEQ_LIMIT: u16 = 1 << 13;
 
 /// This node's probe of the current protocol period, and those it makes for others.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub(crate) struct Prober {
 pub(crate) struct Probe {
     pub(crate) target: NodeId,
     pub(crate) seq: u16,
+    /// When to ask again, unless that has been done.
+    pub(crate) ask_again_at: Option<Time>,
     /// When to ask others, unless that has been done.
     pub(crate) ask_others_at: Option<Time>,
 }
@@ -44,10 +46,23 @@ pub(crate) enum Answered {
 
 impl Prober {
     /// Starts the period's probe and returns its number.
-    pub(crate) fn start(&mut self, target: NodeId, ask_others_at: Time) -> u16 {
+    pub(crate) fn start(&mut self, target: NodeId, ask_again_at: Time, ask_others_at: Time) -> u16 {
         let seq = self.next_seq();
-        self.current = Some(Probe { target, seq, ask_others_at: Some(ask_others_at) });
+        let (ask_again_at, ask_others_at) = (Some(ask_again_at), Some(ask_others_at));
+        self.current = Some(Probe { target, seq, ask_again_at, ask_others_at });
         seq
+    }
+
+    /// A member showed that it is alive otherwise.
+    pub(crate) fn alive(&mut self, member: NodeId) {
+        self.current.take_if(|probe| probe.target == member);
+    }
+
+    /// The probe that is to be made again now.
+    pub(crate) fn unanswered(&mut self, now: Time) -> Option<Probe> {
+        let probe = self.current.as_mut()?;
+        probe.ask_again_at.take_if(|at| *at <= now)?;
+        Some(*probe)
     }
 
     /// Ends the period's probe; returns it when it was not answered.
@@ -65,9 +80,10 @@ impl Prober {
         Some(*probe)
     }
 
-    /// When [`overdue`](Self::overdue) next has something to say.
+    /// When [`unanswered`](Self::unanswered) or [`overdue`](Self::overdue) next has something to say.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.current?.ask_others_at
+        let probe = self.current?;
+        probe.ask_again_at.into_iter().chain(probe.ask_others_at).min()
     }
 
     /// Notes a probe made for another and returns its number.
@@ -104,9 +120,11 @@ mod tests {
     #[test]
     fn an_answer_ends_the_probe_it_belongs_to_and_no_other() {
         let mut prober = Prober::default();
-        let own = prober.start(NodeId(1), Time(5));
+        let own = prober.start(NodeId(1), Time(3), Time(5));
         let other = prober.relay(NodeId(7), 99);
         assert_eq!(prober.answered(other), Answered::For { requester: NodeId(7), seq: 99 });
+        assert!(prober.unanswered(Time(2)).is_none() && prober.unanswered(Time(3)).is_some());
+        assert!(prober.unanswered(Time(4)).is_none(), "it is made again once");
         assert!(prober.overdue(Time(4)).is_none());
         assert!(prober.overdue(Time(5)).is_some());
         assert!(prober.overdue(Time(6)).is_none(), "others are asked once");

@@ -25,6 +25,7 @@ impl Node {
     pub(crate) fn say_meet(&mut self, peer: NodeId, answer: bool) {
         let meet = Meet {
             answer,
+            joining: self.stage == Stage::Joining,
             roster: self.membership.roster_hash(),
             members: self.membership.hash(),
             state: if self.carries_deltas() { self.store.hash() } else { 0 },
@@ -35,7 +36,7 @@ impl Node {
         self.send(peer, Channel::Stream, Cause::Meet, Body::Meet(meet));
     }
 
-    pub(crate) fn handle_meet(&mut self, from: NodeId, meet: &Meet) {
+    pub(crate) fn handle_meet(&mut self, now: Time, from: NodeId, meet: &Meet) {
         let roster_len = self.membership.roster_len();
         let mut met = self.sync.hear_meet(from, meet, roster_len);
         if met.answer_first {
@@ -45,7 +46,8 @@ impl Node {
             self.say_meet(from, true);
             met = self.sync.hear_meet(from, meet, roster_len);
         }
-        if met.members_differ {
+        let joins = meet.joining || self.stage == Stage::Joining;
+        if met.members_differ && (joins || self.may_send_table(now)) {
             self.send_members(from);
         }
         if met.ask_digest {
@@ -112,9 +114,11 @@ impl Node {
         if known && said.status() == Status::Dead { said.with(Status::Suspect) } else { said }
     }
 
-    pub(crate) fn send_digest(&mut self, to: NodeId) {
+    /// Lets the next peer that asked send what this node lacks, unless one does already.
+    pub(crate) fn let_feed(&mut self, now: Time) {
+        let Some(feeder) = self.sync.next_feeder(now) else { return };
         for part in Sync::digests(&self.store) {
-            self.send(to, Channel::Stream, Cause::Digest, part);
+            self.send(feeder, Channel::Stream, Cause::Digest, part);
         }
     }
 

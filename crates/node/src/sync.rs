@@ -1,6 +1,9 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
-use rumormill_protocol::{Dot, Entry, NodeId};
+use rumormill_protocol::{Dot, Entry, NodeId, Time};
 
 use crate::{
     log::{Holders, Log},
@@ -14,6 +17,9 @@ const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Writers that one digest names at most: it then stays below the longest message.
 const DIGEST_WRITERS: u32 = 16_384;
+
+/// How long one peer may take to send what this node lacks before another is let.
+const FEED_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Past connections whose positions are remembered.
 const MAX_RESUMES: usize = 64;
@@ -32,6 +38,10 @@ pub(crate) struct Sync {
     /// How far this node took a peer's log: its life and the position.
     taken: BTreeMap<NodeId, (u32, u64)>,
     bits_in_use: Holders,
+    /// Who sends what this node lacks, until when. One at a time: several would all send the same.
+    feeder: Option<(NodeId, Time)>,
+    /// Connected peers that asked for this node's digest meanwhile.
+    askers: VecDeque<NodeId>,
 }
 
 #[derive(Debug)]
@@ -86,6 +96,35 @@ impl Sync {
             self.bits_in_use &= !link.bit;
             self.log.forget(link.bit);
         }
+        self.askers.retain(|asker| *asker != peer);
+        self.fed(peer);
+    }
+
+    /// A peer asks for this node's digest, to send what it lacks.
+    pub(crate) fn asks(&mut self, peer: NodeId) {
+        if self.is_up(peer) && !self.askers.contains(&peer) {
+            self.askers.push_back(peer);
+        }
+    }
+
+    /// This peer has sent all that this node lacked.
+    pub(crate) fn fed(&mut self, peer: NodeId) {
+        self.feeder.take_if(|(feeder, _)| *feeder == peer);
+    }
+
+    /// Who is to get this node's digest now, if anyone.
+    pub(crate) fn next_feeder(&mut self, now: Time) -> Option<NodeId> {
+        if self.feeder.is_some_and(|(_, until)| until > now) {
+            return None;
+        }
+        let next = self.askers.pop_front();
+        self.feeder = next.map(|peer| (peer, now + FEED_TIMEOUT));
+        next
+    }
+
+    /// When to let the next one although the last has not finished.
+    pub(crate) fn feed_deadline(&self) -> Option<Time> {
+        self.feeder.filter(|_| !self.askers.is_empty()).map(|(_, until)| until)
     }
 
     pub(crate) fn is_up(&self, peer: NodeId) -> bool {
@@ -206,7 +245,7 @@ impl Sync {
             cursor += 1;
         }
         link.cursor = Some(cursor);
-        (!entries.is_empty()).then_some(Body::Delta { upto: cursor, entries })
+        (!entries.is_empty()).then_some(Body::Delta { upto: Some(cursor), entries })
     }
 
     /// Answers a part of the peer's digest with what it lacks.
@@ -216,7 +255,7 @@ impl Sync {
             link.answered_from = self.log.end();
         }
         let is_last = digest.end as usize >= MAX_MEMBERS;
-        let upto = if is_last { link.answered_from } else { 0 };
+        let upto = is_last.then_some(link.answered_from);
         if is_last {
             link.cursor = Some(link.answered_from);
         }
@@ -229,11 +268,12 @@ impl Sync {
                 log.iter().filter(move |entry| entry.dot.counter > version)
             });
         let mut chunks = chunks(lacking);
-        let last = chunks.pop();
+        // The last part is answered even when nothing is lacking, so that the peer knows that this was all.
+        let last = chunks.pop().or_else(|| is_last.then(Vec::new));
         let chunk = |entries, upto| Body::Delta { upto, entries };
         chunks
             .into_iter()
-            .map(|entries| chunk(entries, 0))
+            .map(|entries| chunk(entries, None))
             .chain(last.map(|entries| chunk(entries, upto)))
             .collect()
     }

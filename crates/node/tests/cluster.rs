@@ -5,7 +5,7 @@ mod world;
 use std::{collections::BTreeSet, time::Duration};
 
 use rumormill_node::{Config, StateTransfer};
-use rumormill_protocol::{Command, Event, LinkEvent, NodeId, Protocol, Status, View};
+use rumormill_protocol::{Command, Event, LinkEvent, NodeId, Protocol, Status};
 use world::{World, contact, put};
 
 #[test]

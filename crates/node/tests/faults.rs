@@ -5,7 +5,7 @@ mod world;
 use std::time::Duration;
 
 use rumormill_node::{Config, Dissemination, Peers, StateTransfer};
-use rumormill_protocol::{Event, NodeId, Protocol, Status, View};
+use rumormill_protocol::{Event, NodeId, Protocol, Status};
 use world::{World, put};
 
 fn ids(range: std::ops::Range<u32>) -> Vec<NodeId> {

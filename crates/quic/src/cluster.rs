@@ -16,7 +16,7 @@ use crate::{
     hosts::Hosts,
     identity::{Authority, CRYPTO_PROVIDER, Credentials},
     kernel::Watch,
-    shard::{self, Request, Seed},
+    shard::{self, Question, Request, Seed},
     socket::{self, Buffers},
     spec::LocalSpec,
 };
@@ -30,9 +30,9 @@ const WATCH: Duration = Duration::from_millis(100);
 /// threads.
 ///
 /// [`Command::Warm`](rumormill_protocol::Command::Warm) and [`Command::Join`](rumormill_protocol::Command::Join) are
-/// paced: a node boots when few enough of its shard's handshakes are under way, and [`act`](Cluster::act) and every
-/// other request wait meanwhile. All other actions take effect at once. Calls block, and must not be made from inside
-/// an asynchronous runtime.
+/// paced: a node boots when few enough of its shard's handshakes are under way, and what is
+/// asked of it waits behind its boot. All other actions take effect at once. Calls block, and must not be made from
+/// inside an asynchronous runtime.
 ///
 /// The modelled network and the faults of the network act at the sender, before the kernel. Timers have a resolution
 /// of 1 ms, so a packet that is under way for a time arrives up to that much later than the model says. What is under
@@ -120,13 +120,13 @@ impl<P: Protocol + 'static> LocalCluster<P> {
     }
 
     /// Asks every shard at once, and waits for all answers, in the order of the shards.
-    fn ask<T>(&self, request: impl Fn(SyncSender<T>) -> Request) -> Result<Vec<T>, ClusterError> {
+    fn ask<T>(&self, question: impl Fn(SyncSender<T>) -> Question) -> Result<Vec<T>, ClusterError> {
         let asked: Result<Vec<Receiver<T>>, ClusterError> = self
             .shards
             .iter()
             .map(|shard| {
                 let (reply, answer) = sync_channel(1);
-                shard.send(request(reply))?;
+                shard.send(Request::Ask(question(reply)))?;
                 Ok(answer)
             })
             .collect();
@@ -180,12 +180,12 @@ impl<P: Protocol + 'static> Cluster for LocalCluster<P> {
 
     fn drain_events(&mut self, into: &mut dyn FnMut(Stamped)) {
         // A shard that ended is reported by the next call that can say so.
-        let Ok(events) = self.ask(Request::Events) else { return };
+        let Ok(events) = self.ask(Question::Events) else { return };
         events.into_iter().flatten().for_each(into);
     }
 
     fn census(&mut self) -> Result<Census, ClusterError> {
-        let answers = self.ask(Request::Census)?;
+        let answers = self.ask(Question::Census)?;
         let seen = self.watch.look();
         let mut census = Census {
             nodes: vec![NodeCensus::default(); self.contacts.len()],
@@ -205,7 +205,7 @@ impl<P: Protocol + 'static> Cluster for LocalCluster<P> {
 
     fn inspect(&mut self, members: &[NodeId], writers: &[NodeId]) -> Result<Vec<Inspection>, ClusterError> {
         let (members, writers): (Arc<[NodeId]>, Arc<[NodeId]>) = (members.into(), writers.into());
-        let ask = |reply| Request::Inspect { members: members.clone(), writers: writers.clone(), reply };
+        let ask = |reply| Question::Inspect { members: members.clone(), writers: writers.clone(), reply };
         let mut inspections: Vec<_> = self.ask(ask)?.into_iter().flatten().collect();
         inspections.sort_unstable_by_key(|inspection| inspection.node);
         Ok(inspections)

@@ -1,4 +1,4 @@
-use std::rc::Rc;
+use std::{collections::VecDeque, rc::Rc};
 
 use rumormill_lab::Stamped;
 use rumormill_measure::Histogram;
@@ -8,7 +8,11 @@ use tokio::sync::Notify;
 pub(crate) const EVENTS_MAX: usize = 1 << 25;
 
 /// Dials of a shard above which no further node boots.
-const DIALS_MAX: usize = 32;
+const BOOT_DIALS_MAX: usize = 32;
+
+/// Dials of a shard above which nodes wait before they dial. A handshake takes a core half a millisecond, and is given
+/// up after 3 s: thousands at once would end as none, and be begun anew. Dials to dead nodes take a place, but no time.
+const DIALS_MAX: usize = 128;
 
 /// What the nodes of a shard share while one of them acts.
 pub(crate) struct Desk {
@@ -20,6 +24,8 @@ pub(crate) struct Desk {
     pub(crate) packet: Vec<u8>,
     /// The packet that is being read.
     pub(crate) incoming: Box<[u8; 2_048]>,
+    /// The places of nodes that wait to dial, each once.
+    pub(crate) dialers: VecDeque<usize>,
     /// Dials under way, of all nodes together.
     dials: usize,
     /// Told when there are fewer dials.
@@ -33,14 +39,25 @@ impl Desk {
             lag: Histogram::default(),
             packet: Vec::new(),
             incoming: Box::new([0; 2_048]),
+            dialers: VecDeque::new(),
             dials: 0,
             room: Rc::default(),
         }
     }
 
-    /// Whom to wait for before a node boots; `None` when it may boot now.
-    pub(crate) fn wait_for_room(&self) -> Option<Rc<Notify>> {
-        (self.dials >= DIALS_MAX).then(|| self.room.clone())
+    /// Whether one more node may boot now.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.dials < BOOT_DIALS_MAX
+    }
+
+    /// Whether one more dial may begin now.
+    pub(crate) const fn may_dial(&self) -> bool {
+        self.dials < DIALS_MAX
+    }
+
+    /// Told when there are fewer dials.
+    pub(crate) fn room(&self) -> Rc<Notify> {
+        self.room.clone()
     }
 
     /// The dials of one node are no longer as many as `before`.

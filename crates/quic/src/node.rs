@@ -20,6 +20,8 @@ const COMMANDS_HELD_MAX: usize = 1_024;
 
 /// A node on its socket, through all its lives.
 pub(crate) struct Node<P: Protocol> {
+    /// Its place in the shard.
+    place: usize,
     port: Port,
     birth: Birth<P>,
     state: State<P>,
@@ -31,6 +33,8 @@ pub(crate) struct Node<P: Protocol> {
     awake_since: Time,
     /// Dials under way when the desk last heard of them.
     dials: usize,
+    /// Whether it is among the desk's dialers.
+    waits_to_dial: bool,
 }
 
 /// What a life begins with.
@@ -50,8 +54,9 @@ enum State<P: Protocol> {
 
 impl<P: Protocol> Node<P> {
     /// A node that is silent until it is told to start.
-    pub(crate) fn new(port: Port, birth: Birth<P>, now: Time) -> Self {
+    pub(crate) fn new(place: usize, port: Port, birth: Birth<P>, now: Time) -> Self {
         Self {
+            place,
             port,
             state: State::Running(birth.host(now)),
             birth,
@@ -59,6 +64,7 @@ impl<P: Protocol> Node<P> {
             past_dropped: 0,
             awake_since: now,
             dials: 0,
+            waits_to_dial: false,
         }
     }
 
@@ -85,12 +91,22 @@ impl<P: Protocol> Node<P> {
         self.port.flush(now);
         let arrived = self.reads() && self.receive(now, desk);
         let State::Running(host) = &mut self.state else { return };
+        host.allow_dials(now, desk.may_dial());
         let due = host.poll_timeout().filter(|&deadline| deadline <= now);
         if let Some(deadline) = due {
             desk.lag.record(now - deadline.max(self.awake_since));
             host.handle_timeout(now);
         }
         if arrived || due.is_some() {
+            self.act(now, desk);
+        }
+    }
+
+    /// There is room for its dials.
+    pub(crate) fn dial(&mut self, now: Time, desk: &mut Desk) {
+        self.waits_to_dial = false;
+        if let State::Running(host) = &mut self.state {
+            host.allow_dials(now, true);
             self.act(now, desk);
         }
     }
@@ -145,6 +161,7 @@ impl<P: Protocol> Node<P> {
     fn obey(&mut self, now: Time, command: Command, desk: &mut Desk) {
         match &mut self.state {
             State::Running(host) => {
+                host.allow_dials(now, desk.may_dial());
                 host.handle_command(now, command);
                 self.act(now, desk);
             }
@@ -220,6 +237,10 @@ impl<P: Protocol> Node<P> {
         }
         desk.count_dials(self.dials, host.dials());
         self.dials = host.dials();
+        if host.dials_waiting() > 0 && !desk.may_dial() && !self.waits_to_dial {
+            self.waits_to_dial = true;
+            desk.dialers.push_back(self.place);
+        }
         while let Some(event) = host.poll_event() {
             assert!(desk.events.len() < EVENTS_MAX, "events are asked for while the cluster runs");
             desk.events.push(Stamped { at: now, node: self.birth.host.start.me, event });

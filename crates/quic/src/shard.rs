@@ -9,7 +9,7 @@ use std::{
 use rumormill_lab::{Action, Inspection, NodeCensus, Stamped};
 use rumormill_link::{HostConfig, NetworkConfig};
 use rumormill_measure::Histogram;
-use rumormill_protocol::{Command, NodeId, Protocol, Time};
+use rumormill_protocol::{NodeId, Protocol, Time};
 use tokio::{
     net::UdpSocket,
     runtime::Builder,
@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use crate::{
+    boots::Boots,
     desk::Desk,
     node::{Birth, Node},
     port::{Numbers, Port},
@@ -27,6 +28,11 @@ use crate::{
 /// What the cluster asks of a shard. Places are those of the shard's own nodes.
 pub(crate) enum Request {
     Act { place: usize, action: Action },
+    Ask(Question),
+}
+
+/// What is answered at once.
+pub(crate) enum Question {
     Events(SyncSender<Vec<Stamped>>),
     Census(SyncSender<(Vec<NodeCensus>, Histogram)>),
     Inspect { members: Arc<[NodeId]>, writers: Arc<[NodeId]>, reply: SyncSender<Vec<Inspection>> },
@@ -91,11 +97,12 @@ impl<P: Protocol + 'static> Shard<P> {
         let protocol = Rc::new(protocol);
         let nodes: io::Result<Vec<_>> = seeds
             .into_iter()
-            .map(|seed| {
+            .enumerate()
+            .map(|(place, seed)| {
                 let socket = UdpSocket::from_std(seed.socket)?;
                 let port = Port::new(socket, seed.network, seed.host.seed, seed.numbers);
                 let birth = Birth { host: seed.host, protocol: protocol.clone() };
-                let node = Node::new(port, birth, Time::ZERO);
+                let node = Node::new(place, port, birth, Time::ZERO);
                 Ok(Rc::new(Place { node: RefCell::new(node), moved: Notify::new() }))
             })
             .collect();
@@ -107,51 +114,70 @@ impl<P: Protocol + 'static> Shard<P> {
         for place in &self.nodes {
             tasks.spawn_local(attend(self.epoch, place.clone(), self.desk.clone()));
         }
+        let mut boots = Boots::default();
+        let room = self.desk.borrow().room();
         loop {
             tokio::select! {
                 request = requests.recv() => match request {
-                    Some(request) => self.obey(request).await,
+                    Some(Request::Act { place, action }) => {
+                        let may_boot = self.desk.borrow().has_room();
+                        if let Some(action) = boots.hold(place, action, may_boot) {
+                            self.act(place, action);
+                        }
+                    }
+                    Some(Request::Ask(question)) => self.answer(question),
                     None => return,
                 },
+                () = room.notified() => {
+                    self.dial();
+                    self.boot(&mut boots);
+                }
                 // Nodes end with their shard or by a panic, which must not pass for silence.
                 Some(Err(ended)) = tasks.join_next() => panic::resume_unwind(ended.into_panic()),
             }
         }
     }
 
-    async fn obey(&self, request: Request) {
-        if let Request::Act { action: Action::Command(Command::Warm(_) | Command::Join { .. }), .. } = request
-        {
-            self.make_room().await;
+    /// Lets nodes dial while there is room, the one that has waited longest first.
+    fn dial(&self) {
+        while let Some(place) = self.next_dialer() {
+            let place = &self.nodes[place];
+            place.node.borrow_mut().dial(now(self.epoch), &mut self.desk.borrow_mut());
+            place.moved.notify_one();
         }
-        self.answer(request);
     }
 
-    /// Waits until few enough dials are under way. Nodes that boot all at once would dial all at once, and
-    /// thousands of handshakes on a few cores outlast the time in which each is given up.
-    async fn make_room(&self) {
+    fn next_dialer(&self) -> Option<usize> {
+        let mut desk = self.desk.borrow_mut();
+        if desk.may_dial() { desk.dialers.pop_front() } else { None }
+    }
+
+    /// Lets nodes boot while few enough dials are under way.
+    fn boot(&self, boots: &mut Boots) {
         loop {
-            let Some(room) = self.desk.borrow().wait_for_room() else { return };
-            room.notified().await;
+            let may_boot = self.desk.borrow().has_room();
+            let Some((place, action)) = boots.next(may_boot) else { return };
+            self.act(place, action);
         }
     }
 
-    fn answer(&self, request: Request) {
+    fn act(&self, place: usize, action: Action) {
+        let place = &self.nodes[place];
+        place.node.borrow_mut().handle(now(self.epoch), action, &mut self.desk.borrow_mut());
+        place.moved.notify_one();
+    }
+
+    fn answer(&self, question: Question) {
         // A cluster that no longer waits for its answer is going away.
-        match request {
-            Request::Act { place, action } => {
-                let place = &self.nodes[place];
-                place.node.borrow_mut().handle(now(self.epoch), action, &mut self.desk.borrow_mut());
-                place.moved.notify_one();
-            }
-            Request::Events(reply) => {
+        match question {
+            Question::Events(reply) => {
                 let _ = reply.send(std::mem::take(&mut self.desk.borrow_mut().events));
             }
-            Request::Census(reply) => {
+            Question::Census(reply) => {
                 let nodes = self.nodes.iter().map(|place| place.node.borrow().census()).collect();
                 let _ = reply.send((nodes, self.desk.borrow().lag.clone()));
             }
-            Request::Inspect { members, writers, reply } => {
+            Question::Inspect { members, writers, reply } => {
                 let inspect = |place: &Rc<Place<P>>| place.node.borrow().inspect(&members, &writers);
                 let _ = reply.send(self.nodes.iter().filter_map(inspect).collect());
             }

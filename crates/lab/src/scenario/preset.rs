@@ -89,6 +89,7 @@ name = "join"
 [cluster]
 boot = "join"
 seeds = 1
+keys_per_node = 1
 "#;
 
 const COMPARE: &str = r#"
