@@ -94,6 +94,8 @@ pub struct Host<P: Protocol> {
     identify: Identify,
     /// After which an accepted handshake is given up.
     accept_timeout: Duration,
+    /// Whether the node was told to start; until then it refuses connections, as if nobody listened.
+    started: bool,
     links: Links<ConnectionHandle, Letter<Box<[u8]>>>,
     directory: Directory,
     connections: Table,
@@ -127,6 +129,7 @@ impl<P: Protocol> Host<P> {
             client: transport::client(config.client, transport, config.seed),
             identify: config.identify,
             accept_timeout: config.links.dial_timeout,
+            started: false,
             links: Links::new(config.start.me, config.links),
             directory: Directory::new(config.book),
             connections: Table::default(),
@@ -179,6 +182,7 @@ impl<P: Protocol> Host<P> {
 
     /// The world asks something of the node.
     pub fn handle_command(&mut self, now: Time, command: Command) {
+        self.started |= matches!(command, Command::Warm(_) | Command::Join { .. });
         match &command {
             Command::Warm(boot) => self.directory.warm(boot.clone()),
             Command::Join { seeds } => {
@@ -291,7 +295,7 @@ impl<P: Protocol> Host<P> {
 
     fn accept(&mut self, now: Time, incoming: Incoming) {
         let mut answer = Vec::new();
-        if self.connections.len() >= CONNECTIONS_MAX {
+        if !self.started || self.connections.len() >= CONNECTIONS_MAX {
             let transmit = self.endpoint.refuse(incoming, &mut answer);
             self.respond(&transmit, Class::Handshake, answer);
             return;

@@ -2,8 +2,8 @@
 //!
 //! Read [`Node`] first, then [`Config`]. A node is a table of small parts: `membership` and `standing` (who is thought
 //! to be what), `rings` and `partners` (the overlay), `probe`, `suspicion` and `detect` (SWIM's failure detector),
-//! `news` (membership dissemination), `graves`
-//! (finding those again that were only cut off), `tour` (peers without an overlay), `agreement` (what remains), `store`, `log` and `sync` (state and who lacks what of it), `message` and
+//! `news` (membership dissemination), `graves` (finding those again that were only cut off), `tour` (peers without an
+//! overlay), `agreement` (what news missed), `store`, `log` and `sync` (state and who lacks what of it), `message` and
 //! `codec` (the wire).
 
 mod agreement;

@@ -29,10 +29,8 @@ const WATCH: Duration = Duration::from_millis(100);
 /// Nodes on loopback in this process, each with its own UDP socket, QUIC endpoint and certificate, spread over
 /// threads.
 ///
-/// [`Command::Warm`](rumormill_protocol::Command::Warm) and [`Command::Join`](rumormill_protocol::Command::Join) are
-/// paced: a node boots when few enough of its shard's handshakes are under way, and what is
-/// asked of it waits behind its boot. All other actions take effect at once. Calls block, and must not be made from
-/// inside an asynchronous runtime.
+/// Actions take effect at once, but nodes wait to dial while many dials of their shard are under way. Calls block, and
+/// must not be made from inside an asynchronous runtime.
 ///
 /// The modelled network and the faults of the network act at the sender, before the kernel. Timers have a resolution
 /// of 1 ms, so a packet that is under way for a time arrives up to that much later than the model says. What is under

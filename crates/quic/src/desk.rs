@@ -7,9 +7,6 @@ use tokio::sync::Notify;
 /// Events that a shard keeps until they are asked for: 24 B each.
 pub(crate) const EVENTS_MAX: usize = 1 << 25;
 
-/// Dials of a shard above which no further node boots.
-const BOOT_DIALS_MAX: usize = 32;
-
 /// Dials of a shard above which nodes wait before they dial. A handshake takes a core half a millisecond, and is given
 /// up after 3 s: thousands at once would end as none, and be begun anew. Dials to dead nodes take a place, but no time.
 const DIALS_MAX: usize = 128;
@@ -43,11 +40,6 @@ impl Desk {
             dials: 0,
             room: Rc::default(),
         }
-    }
-
-    /// Whether one more node may boot now.
-    pub(crate) const fn has_room(&self) -> bool {
-        self.dials < BOOT_DIALS_MAX
     }
 
     /// Whether one more dial may begin now.

@@ -3,7 +3,6 @@
 //! Read [`LocalCluster`] first. What a node does with its connections is decided in `rumormill-link`; here are the
 //! sockets, clocks and threads around it.
 
-mod boots;
 mod cluster;
 mod desk;
 mod hosts;

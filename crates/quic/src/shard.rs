@@ -19,7 +19,6 @@ use tokio::{
 };
 
 use crate::{
-    boots::Boots,
     desk::Desk,
     node::{Birth, Node},
     port::{Numbers, Port},
@@ -114,24 +113,15 @@ impl<P: Protocol + 'static> Shard<P> {
         for place in &self.nodes {
             tasks.spawn_local(attend(self.epoch, place.clone(), self.desk.clone()));
         }
-        let mut boots = Boots::default();
         let room = self.desk.borrow().room();
         loop {
             tokio::select! {
                 request = requests.recv() => match request {
-                    Some(Request::Act { place, action }) => {
-                        let may_boot = self.desk.borrow().has_room();
-                        if let Some(action) = boots.hold(place, action, may_boot) {
-                            self.act(place, action);
-                        }
-                    }
+                    Some(Request::Act { place, action }) => self.act(place, action),
                     Some(Request::Ask(question)) => self.answer(question),
                     None => return,
                 },
-                () = room.notified() => {
-                    self.dial();
-                    self.boot(&mut boots);
-                }
+                () = room.notified() => self.dial(),
                 // Nodes end with their shard or by a panic, which must not pass for silence.
                 Some(Err(ended)) = tasks.join_next() => panic::resume_unwind(ended.into_panic()),
             }
@@ -150,15 +140,6 @@ impl<P: Protocol + 'static> Shard<P> {
     fn next_dialer(&self) -> Option<usize> {
         let mut desk = self.desk.borrow_mut();
         if desk.may_dial() { desk.dialers.pop_front() } else { None }
-    }
-
-    /// Lets nodes boot while few enough dials are under way.
-    fn boot(&self, boots: &mut Boots) {
-        loop {
-            let may_boot = self.desk.borrow().has_room();
-            let Some((place, action)) = boots.next(may_boot) else { return };
-            self.act(place, action);
-        }
     }
 
     fn act(&self, place: usize, action: Action) {
