@@ -10,11 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chatter::{Diary, FRIENDS, Greeting, Heard};
+use chatter::{Chatter, Diary, FRIENDS, Greeting, Heard};
 use rumormill_lab::{Action, Census, Cluster, ClusterError};
 use rumormill_link::{frame, server_name};
 use rumormill_protocol::{Cause, Command, Event, LinkEvent, NodeId, Status};
-use rumormill_quic::Authority;
+use rumormill_quic::{Authority, LocalCluster};
 use stage::{census, command_all, is_greeting, launch, run_until, warm};
 
 #[test]
@@ -142,7 +142,7 @@ fn garbage_is_counted_and_changes_nothing() {
 #[test]
 fn a_stranger_gets_no_further_than_the_handshake() {
     let diary = Diary::default();
-    let mut cluster = launch(1, &diary);
+    let mut cluster = started(&diary);
     let address = cluster.contacts()[0].address;
     let other_run = Authority::new().expect("the cryptography works");
     let credentials = other_run.credentials(NodeId(7)).expect("the cryptography works");
@@ -166,7 +166,7 @@ fn a_stranger_gets_no_further_than_the_handshake() {
 #[test]
 fn a_quinn_endpoint_with_a_certificate_of_the_run_connects() {
     let diary = Diary::default();
-    let cluster = launch(1, &diary);
+    let cluster = started(&diary);
     let address = cluster.contacts()[0].address;
     let credentials = cluster.authority().credentials(NodeId(7)).expect("the cryptography works");
     let heard = |heard: Heard| {
@@ -193,6 +193,30 @@ fn a_quinn_endpoint_with_a_certificate_of_the_run_connects() {
         heard(Heard::Link(LinkEvent::Down)).await;
     });
     assert_eq!(diary.entries().len(), 4);
+}
+
+#[test]
+fn a_node_that_was_not_told_to_start_refuses_everyone() {
+    let diary = Diary::default();
+    let cluster = launch(1, &diary);
+    let credentials = cluster.authority().credentials(NodeId(7)).expect("the cryptography works");
+    runtime().block_on(async {
+        let endpoint = outsider::endpoint(credentials.client);
+        let address = cluster.contacts()[0].address;
+        let connecting = endpoint.connect(address, &server_name(NodeId(0))).expect("a valid name");
+        let refused = connecting.await.expect_err("nobody is there yet");
+        assert!(matches!(refused, quinn::ConnectionError::ConnectionClosed(_)), "{refused}");
+    });
+    assert!(diary.entries().is_empty());
+}
+
+/// One node that has started, and knows nobody.
+fn started(diary: &Diary) -> LocalCluster<Chatter> {
+    let mut cluster = launch(1, diary);
+    cluster.act(NodeId(0), Action::Command(Command::Join { seeds: Vec::new() })).expect("the cluster runs");
+    // It is answered after the command.
+    census(&mut cluster);
+    cluster
 }
 
 fn runtime() -> tokio::runtime::Runtime {
