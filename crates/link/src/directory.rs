@@ -85,7 +85,7 @@ mod tests {
     fn a_roster_is_known_at_once() {
         let roster = (0..3).map(|id| Contact { id: NodeId(id), address: address(id as u16) }).collect();
         let mut directory = Directory::new(Arc::new([]));
-        directory.warm(Arc::new(WarmBoot { roster, entries: Vec::new() }));
+        directory.warm(Arc::new(WarmBoot::new(roster, Vec::new())));
         assert_eq!(directory.address(NodeId(2)), Some(address(2)));
         assert_eq!(directory.address(NodeId(3)), None);
         directory.introduce(NodeId(2), address(9));

@@ -28,8 +28,6 @@ mod settle;
 
 use outgoing::Letter;
 
-/// Connections of one host, closing ones included; more are refused.
-const CONNECTIONS_MAX: usize = 256;
 /// Answers of the endpoint itself that wait to be sent; more are dropped.
 const RESPONSES_MAX: usize = 64;
 
@@ -94,6 +92,8 @@ pub struct Host<P: Protocol> {
     identify: Identify,
     /// After which an accepted handshake is given up.
     accept_timeout: Duration,
+    /// Connections at once, closing ones included.
+    connections_max: usize,
     /// Whether the node was told to start; until then it refuses connections, as if nobody listened.
     started: bool,
     links: Links<ConnectionHandle, Letter<Box<[u8]>>>,
@@ -129,6 +129,7 @@ impl<P: Protocol> Host<P> {
             client: transport::client(config.client, transport, config.seed),
             identify: config.identify,
             accept_timeout: config.links.dial_timeout,
+            connections_max: config.links.connections,
             started: false,
             links: Links::new(config.start.me, config.links),
             directory: Directory::new(config.book),
@@ -295,7 +296,7 @@ impl<P: Protocol> Host<P> {
 
     fn accept(&mut self, now: Time, incoming: Incoming) {
         let mut answer = Vec::new();
-        if !self.started || self.connections.len() >= CONNECTIONS_MAX {
+        if !self.started || self.connections.len() >= self.connections_max {
             let transmit = self.endpoint.refuse(incoming, &mut answer);
             self.respond(&transmit, Class::Handshake, answer);
             return;

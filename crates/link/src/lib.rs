@@ -3,7 +3,8 @@
 //!
 //! Read [`Host`] first: a protocol and its QUIC endpoint as one state machine, driven by sockets or by a
 //! simulator. [`Links`] is the other half: when a connection is dialled, kept and closed, whatever carries it.
-//! [`Egress`] is the modelled network between the hosts: latency, loss, faults.
+//! [`Conditions`] is the modelled network between the hosts: latency, loss, faults; [`Egress`] carries packets
+//! through it.
 
 mod account;
 mod clock;
@@ -23,7 +24,7 @@ pub use frame::{FrameReader, Oversized, frame};
 pub use host::{Host, HostConfig, Identify, Transmit};
 pub use links::{Action, CloseReason, LinkConfig, Links};
 pub use name::{node_named, server_name};
-pub use network::{Egress, NetworkConfig, PACKETS_UNDER_WAY_MAX};
+pub use network::{Conditions, Egress, Fate, NetworkConfig, PACKETS_UNDER_WAY_MAX};
 pub use transport::{MAX_PACKET_BYTES, transport};
 
 /// How the network marked a packet.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+mod conditions;
 mod egress;
 mod line;
 mod loss;
 #[cfg(test)]
 mod tests;
 
+pub use conditions::{Conditions, Fate};
 pub use egress::{Egress, PACKETS_UNDER_WAY_MAX};
 
 /// The conditions that every packet meets. The default is a perfect network: nothing is late and nothing is lost.

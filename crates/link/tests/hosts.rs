@@ -4,8 +4,9 @@ mod world;
 
 use std::time::Duration;
 
+use rumormill_link::LinkConfig;
 use rumormill_protocol::{Cause, Channel, LinkEvent, MAX_MESSAGE_BYTES, NodeId, Output};
-use world::{IDLE, World, at, connect, send};
+use world::{IDLE, Note, World, at, connect, send};
 
 /// A world in which 0 and 1 have dialled each other at once, and all is quiet.
 fn pair() -> World {
@@ -192,6 +193,36 @@ fn an_unknown_address_fails_the_dial_at_once() {
     assert_eq!(world.heard_link(0, 77, LinkEvent::DialFailed), 1);
     assert_eq!(world.heard_link(0, 88, LinkEvent::DialFailed), 1);
     assert_eq!(world.sent[0], (0, 0));
+}
+
+#[test]
+fn a_check_counts_when_it_is_asked_for_and_a_message_when_it_goes_to_a_connection() {
+    let mut world = World::new(1);
+    let probe = || Output::Send {
+        to: NodeId(88),
+        channel: Channel::Datagram,
+        cause: Cause::Probe,
+        message: Note(vec![1]),
+    };
+    world.want(0, [probe(), probe(), send(88, Channel::Datagram, vec![1])]);
+    let ledger = world.hosts[0].ledger();
+    assert_eq!((ledger.checks, ledger.messages), (2, [0; Cause::ALL.len()]));
+}
+
+#[test]
+fn a_full_host_neither_dials_nor_accepts() {
+    let mut world = World::with(4, &LinkConfig { connections: 1, ..LinkConfig::default() });
+    world.want(0, [connect(1)]);
+    world.run_until(at(0.5));
+    world.want(0, [connect(2)]);
+    world.want(3, [connect(1)]);
+    world.run_until(at(1.0));
+    assert_eq!((world.hosts[0].links_up(), world.hosts[0].ledger().dials), (1, 1));
+    assert_eq!(
+        (world.heard_link(0, 2, LinkEvent::DialFailed), world.heard_link(3, 1, LinkEvent::Up)),
+        (1, 0)
+    );
+    assert_eq!((world.hosts[1].links_up(), world.hosts[3].ledger().dials), (1, 1));
 }
 
 #[test]

@@ -51,6 +51,39 @@ pub struct WarmBoot {
     pub roster: Vec<Contact>,
     /// The state that every node holds at the start, sorted by dot.
     pub entries: Vec<Entry>,
+    /// Where each writer's entries begin, by the writer's number, and at last where they end.
+    starts: Vec<usize>,
+}
+
+impl WarmBoot {
+    /// Takes entries in any order, of writers with numbers from 0: the index takes 8 bytes for each number up to the
+    /// greatest.
+    pub fn new(roster: Vec<Contact>, mut entries: Vec<Entry>) -> Self {
+        entries.sort_by_key(|entry| entry.dot);
+        let writers = entries.last().map_or(0, |entry| entry.dot.writer.index() + 1);
+        let mut starts = vec![0; writers + 1];
+        for entry in &entries {
+            starts[entry.dot.writer.index() + 1] += 1;
+        }
+        for writer in 0..writers {
+            starts[writer + 1] += starts[writer];
+        }
+        Self { roster, entries, starts }
+    }
+
+    /// The entries of one writer.
+    pub fn log(&self, writer: NodeId) -> &[Entry] {
+        match self.starts.get(writer.index()..).and_then(|starts| starts.first_chunk()) {
+            Some(&[start, end]) => &self.entries[start..end],
+            None => &[],
+        }
+    }
+
+    /// The entries of the writers from `first` to before `end`.
+    pub fn logs(&self, first: NodeId, end: NodeId) -> &[Entry] {
+        let start = |writer: NodeId| self.starts[writer.index().min(self.starts.len() - 1)];
+        &self.entries[start(first)..start(end.max(first))]
+    }
 }
 
 /// One write: a value that a key was given by its writer.
@@ -62,4 +95,30 @@ pub struct Entry {
     pub key: Key,
     /// The value given.
     pub value: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(writer: u32, counter: u64) -> Entry {
+        let dot = Dot { writer: NodeId(writer), counter };
+        Entry { dot, key: Arc::from("key"), value: Arc::from([]) }
+    }
+
+    #[test]
+    fn the_index_finds_what_a_search_through_all_finds() {
+        let entries: Vec<Entry> = [(3, 1), (0, 2), (3, 7), (0, 1), (6, 1)].map(|(w, c)| entry(w, c)).into();
+        let boot = WarmBoot::new(Vec::new(), entries);
+        assert!(boot.entries.is_sorted_by_key(|entry| entry.dot));
+        for first in (0..9).map(NodeId) {
+            for end in (0..9).map(NodeId) {
+                let range = |entry: &&Entry| (first..end).contains(&entry.dot.writer);
+                let all: Vec<&Entry> = boot.entries.iter().filter(range).collect();
+                assert_eq!(boot.logs(first, end).iter().collect::<Vec<_>>(), all);
+            }
+            assert_eq!(boot.log(first), boot.logs(first, NodeId(first.0 + 1)));
+        }
+        assert!(WarmBoot::new(Vec::new(), Vec::new()).log(NodeId(0)).is_empty());
+    }
 }

@@ -12,6 +12,12 @@ pub trait Wire: Sized {
     /// Appends the message to `out` and says what it measured.
     fn encode(&self, out: &mut Vec<u8>) -> Sizes;
 
+    /// What [`encode`](Self::encode) says, for a world that passes messages on without encoding them. `payload` is
+    /// exact; `compressed` may be an estimate where the protocol says so and how good it is.
+    fn sizes(&self) -> Sizes {
+        self.encode(&mut Vec::new())
+    }
+
     /// Reads a message that the network delivered. Never panics and never allocates more than
     /// [`MAX_MESSAGE_BYTES`] plus a constant factor of `bytes`.
     ///

@@ -3,7 +3,7 @@ use rumormill_protocol::{
     Cause, Channel, LinkEvent, MAX_MESSAGE_BYTES, NodeId, Output, Protocol, Sizes, Time, Wire,
 };
 
-use super::{CONNECTIONS_MAX, Host};
+use super::Host;
 use crate::{
     connection::{Connection, Stage},
     links::{Action, CloseReason},
@@ -65,6 +65,7 @@ impl<P: Protocol> Host<P> {
         let mut body = std::mem::take(&mut self.scratch);
         body.clear();
         let sizes = message.encode(&mut body);
+        self.ledger.checks += u64::from(cause == Cause::Probe);
         assert!(body.len() <= MAX_MESSAGE_BYTES, "a protocol sends larger things in pieces");
         assert!(to != self.me, "a protocol sends nothing to itself");
         if let Some(handle) = self.links.route(now, to) {
@@ -100,7 +101,7 @@ impl<P: Protocol> Host<P> {
     }
 
     fn dial(&mut self, now: Time, peer: NodeId) {
-        let address = self.directory.address(peer).filter(|_| self.connections.len() < CONNECTIONS_MAX);
+        let address = self.directory.address(peer).filter(|_| self.connections.len() < self.connections_max);
         let instant = self.clock.instant(now);
         let dialled = address.and_then(|address| {
             self.endpoint.connect(instant, self.client.clone(), address, &server_name(peer)).ok()

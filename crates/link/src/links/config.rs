@@ -3,6 +3,8 @@ use std::time::Duration;
 /// The bounds and times of the connection policy.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
+    /// Connections of one host, handshakes and closing ones included; more are refused, and not dialled.
+    pub connections: usize,
     /// Handshakes dialled at once.
     pub dials_at_once: usize,
     /// After which a dial is given up.
@@ -31,6 +33,7 @@ pub struct LinkConfig {
 impl Default for LinkConfig {
     fn default() -> Self {
         Self {
+            connections: 256,
             dials_at_once: 4,
             dial_timeout: Duration::from_secs(3),
             back_off_min: Duration::from_secs(1),

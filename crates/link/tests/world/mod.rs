@@ -49,6 +49,11 @@ fn address(node: usize) -> SocketAddr {
 impl World {
     /// A world of `nodes` hosts that know each other's addresses.
     pub(crate) fn new(nodes: usize) -> Self {
+        Self::with(nodes, &LinkConfig::default())
+    }
+
+    /// The same under another connection policy.
+    pub(crate) fn with(nodes: usize, links: &LinkConfig) -> Self {
         let authority = identity::Authority::new();
         #[expect(clippy::disallowed_methods, reason = "an instant to count from; nothing reads it")]
         let (epoch, transport) = (Instant::now(), transport(IDLE));
@@ -66,7 +71,7 @@ impl World {
                 client,
                 transport: transport.clone(),
                 identify: identity::identify,
-                links: LinkConfig::default(),
+                links: links.clone(),
                 book: book.clone(),
             };
             Host::new(config, &strings[node], Time::ZERO)
