@@ -8,13 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rumormill_crypto::{
+    Credentials,
+    real::{Authority, CRYPTO_PROVIDER},
+};
 use rumormill_lab::{Action, Census, Cluster, ClusterError, Equipment, Inspection, NodeCensus, Stamped};
 use rumormill_protocol::{Contact, NodeId, Protocol, Time};
 use tokio::sync::mpsc;
 
 use crate::{
     hosts::Hosts,
-    identity::{Authority, CRYPTO_PROVIDER, Credentials},
     kernel::Watch,
     shard::{self, Question, Request, Seed},
     socket::{self, Buffers},

@@ -5,15 +5,11 @@ use std::{
 };
 
 use quinn_proto::{EndpointConfig, TransportConfig};
+use rumormill_crypto::{Credentials, real::identify};
 use rumormill_link::{HostConfig, LinkConfig, NetworkConfig, transport};
 use rumormill_protocol::{Contact, Purpose, Start, stream};
 
-use crate::{
-    LocalSpec,
-    identity::{Credentials, identify},
-    port::Numbers,
-    shard::Seed,
-};
+use crate::{LocalSpec, port::Numbers, shard::Seed};
 
 /// What all hosts of a cluster have in common.
 pub(crate) struct Hosts {

@@ -1,12 +1,11 @@
-//! A cluster of real QUIC nodes in this process: sockets, identities, shards.
+//! A cluster of real QUIC nodes in this process: sockets, kernel, shards.
 //!
-//! Read [`LocalCluster`] first. What a node does with its connections is decided in `rumormill-link`; here are the
-//! sockets, clocks and threads around it.
+//! Read [`LocalCluster`] first. What a node does with its connections is decided in `rumormill-link`, who
+//! it is in `rumormill-crypto`; here are the sockets, clocks and threads around it.
 
 mod cluster;
 mod desk;
 mod hosts;
-mod identity;
 mod kernel;
 mod node;
 mod port;
@@ -15,5 +14,4 @@ mod socket;
 mod spec;
 
 pub use cluster::LocalCluster;
-pub use identity::{ALPN, Authority, Credentials, IdentityError, identify};
 pub use spec::LocalSpec;

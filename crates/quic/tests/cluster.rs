@@ -11,10 +11,11 @@ use std::{
 };
 
 use chatter::{Chatter, Diary, FRIENDS, Greeting, Heard};
+use rumormill_crypto::real::Authority;
 use rumormill_lab::{Action, Census, Cluster, ClusterError};
 use rumormill_link::{frame, server_name};
 use rumormill_protocol::{Cause, Command, Event, LinkEvent, NodeId, Status};
-use rumormill_quic::{Authority, LocalCluster};
+use rumormill_quic::LocalCluster;
 use stage::{census, command_all, is_greeting, launch, run_until, warm};
 
 #[test]

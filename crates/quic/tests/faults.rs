@@ -20,7 +20,7 @@ fn act(cluster: &mut LocalCluster<Chatter>, node: NodeId, action: Action) {
 }
 
 fn warm_again(cluster: &mut LocalCluster<Chatter>, node: NodeId) {
-    let boot = WarmBoot { roster: cluster.contacts(), entries: Vec::new() };
+    let boot = WarmBoot::new(cluster.contacts(), Vec::new());
     act(cluster, node, Action::Command(Command::Warm(Arc::new(boot))));
 }
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use quinn::crypto::{ClientConfig, rustls::QuicClientConfig};
 use rcgen::{CertificateParams, KeyPair};
+use rumormill_crypto::real::ALPN;
 use rumormill_link::server_name;
 use rumormill_protocol::NodeId;
-use rumormill_quic::ALPN;
 use rustls::{
     DigitallySignedStruct, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},

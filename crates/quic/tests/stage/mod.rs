@@ -30,7 +30,7 @@ pub(crate) fn command_all(cluster: &mut LocalCluster<Chatter>, command: &Command
 }
 
 pub(crate) fn warm(cluster: &mut LocalCluster<Chatter>) {
-    let boot = WarmBoot { roster: cluster.contacts(), entries: Vec::new() };
+    let boot = WarmBoot::new(cluster.contacts(), Vec::new());
     command_all(cluster, &Command::Warm(Arc::new(boot)));
 }
 

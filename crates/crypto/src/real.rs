@@ -1,18 +1,18 @@
+//! TLS 1.3 by rustls and *ring*: every node has a certificate, and shows it when it dials and when it accepts.
+
 use std::sync::Arc;
 
+use ::ring::{hkdf, hmac};
 use quinn_proto::{
-    ServerConfig,
-    crypto::{
-        self,
-        rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig},
-    },
+    EndpointConfig, ServerConfig,
+    crypto::rustls::{NoInitialCipherSuite, QuicClientConfig, QuicServerConfig},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ED25519,
+    PKCS_ED25519, SerialNumber,
 };
 use rumormill_link::{node_named, server_name};
-use rumormill_protocol::NodeId;
+use rumormill_protocol::{NodeId, WIRE_ID_BYTES};
 use rustls::{
     ClientConfig, RootCertStore,
     client::{Resumption, WebPkiServerVerifier},
@@ -25,11 +25,13 @@ use rustls::{
 };
 use thiserror::Error;
 
+use crate::Credentials;
+
 /// The application protocol that nodes agree on in their handshakes.
 pub const ALPN: &[u8] = b"rumormill/1";
 
 /// Whose cryptography is under QUIC.
-pub(crate) const CRYPTO_PROVIDER: &str = "rustls/ring";
+pub const CRYPTO_PROVIDER: &str = "rustls/ring";
 
 /// The certificate authority of one run: it makes a node's certificate, and nodes believe no other.
 pub struct Authority {
@@ -37,14 +39,8 @@ pub struct Authority {
     provider: Arc<CryptoProvider>,
     servers: Arc<WebPkiServerVerifier>,
     clients: Arc<dyn ClientCertVerifier>,
-}
-
-/// What a node proves its identity with, ready for its endpoint.
-pub struct Credentials {
-    /// For accepted connections, with a fresh key for tokens.
-    pub server: ServerConfig,
-    /// For dialled connections.
-    pub client: Arc<dyn crypto::ClientConfig>,
+    /// Of which the keys of tokens and of stateless resets are made.
+    secret: hkdf::Prk,
 }
 
 /// An identity could not be made: the cluster is not launched.
@@ -70,6 +66,21 @@ impl Authority {
     /// # Errors
     /// When the cryptography fails.
     pub fn new() -> Result<Self, IdentityError> {
+        let mut secret = [0; 32];
+        provider().secure_random.fill(&mut secret).map_err(rustls::Error::from)?;
+        Self::with_secret(&secret)
+    }
+
+    /// A new authority for virtual time: what its nodes have outside of their handshakes is drawn from a seed, and
+    /// thereby no secret.
+    ///
+    /// # Errors
+    /// When the cryptography fails.
+    pub fn seeded(seed: u64) -> Result<Self, IdentityError> {
+        Self::with_secret(&seed.to_be_bytes())
+    }
+
+    fn with_secret(secret: &[u8]) -> Result<Self, IdentityError> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -80,7 +91,16 @@ impl Authority {
         let (roots, provider) = (Arc::new(roots), Arc::new(provider()));
         let servers = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone()).build()?;
         let clients = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build()?;
-        Ok(Self { issuer: Issuer::new(params, key), provider, servers, clients })
+        let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"rumormill").extract(secret);
+        Ok(Self { issuer: Issuer::new(params, key), provider, servers, clients, secret })
+    }
+
+    /// The settings of the nodes' endpoints, with the key of their stateless resets: that of all nodes in all their
+    /// lives, so that a restarted node can reset what its earlier life had.
+    pub fn endpoint_config(&self) -> EndpointConfig {
+        let info: [&[u8]; 1] = [b"stateless reset"];
+        let key = self.secret.expand(&info, hmac::HMAC_SHA256).expect("the length is the hash's own");
+        EndpointConfig::new(Arc::new(hmac::Key::from(key)))
     }
 
     /// Makes a node's key and certificate.
@@ -90,6 +110,7 @@ impl Authority {
     pub fn credentials(&self, node: NodeId) -> Result<Credentials, IdentityError> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
         let mut params = CertificateParams::new([server_name(node)])?;
+        params.serial_number = Some(serial_number(node));
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let chain = vec![params.signed_by(&key, &self.issuer)?.der().clone()];
@@ -97,7 +118,10 @@ impl Authority {
         let server = self.server(chain.clone(), key.clone_key())?;
         let client = self.client(chain, key)?;
         Ok(Credentials {
-            server: ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(server)?)),
+            server: ServerConfig::new(
+                Arc::new(QuicServerConfig::try_from(server)?),
+                Arc::new(self.secret.clone()),
+            ),
             client: Arc::new(QuicClientConfig::try_from(client)?),
         })
     }
@@ -141,6 +165,13 @@ pub fn identify(connection: &quinn_proto::Connection) -> Option<NodeId> {
     let mut names = certificate.valid_dns_names();
     let node = node_named(names.next()?)?;
     names.next().is_none().then_some(node)
+}
+
+/// Other than a random number, it has as many bytes in every certificate: a number sheds its leading zeros.
+fn serial_number(node: NodeId) -> SerialNumber {
+    let mut bytes = [1; 1 + WIRE_ID_BYTES];
+    bytes[1..].copy_from_slice(&node.to_wire());
+    SerialNumber::from(bytes.to_vec())
 }
 
 /// One cipher and one key exchange, so that every handshake costs the same bytes.
