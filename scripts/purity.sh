@@ -8,7 +8,7 @@
 # chance of the standard library in the same crates. This script sees to it that each of them has that file.
 set -euo pipefail
 
-PURE=(protocol node link measure report)
+PURE=(protocol node rivals link crypto measure report)
 BANNED=(tokio mio socket2 quinn quinn-udp async-std async-io smol hyper)
 
 main() {
