@@ -1,41 +1,33 @@
 //! The wire format, version 1. A message is one header byte `vvvkkkkc` (version, kind, compressed), then the body;
 //! compressed: the body's length as a varint, then one zstd frame.
 
-use std::{cell::RefCell, sync::Arc};
+mod read;
+mod sizes;
+mod squeeze;
+mod write;
 
-use rumormill_protocol::{
-    DecodeError, Dot, Entry, MAX_KEY_BYTES, MAX_MESSAGE_BYTES, MAX_VALUE_BYTES, NodeId, Reader, Sizes,
-    Status, Wire, put_address, put_bytes, put_varint,
+use rumormill_protocol::{DecodeError, MAX_MESSAGE_BYTES, Reader, Sizes, Wire};
+
+use self::{
+    squeeze::{compressed, decompressed},
+    write::Writer,
 };
-use zstd::bulk::{Compressor, Decompressor};
-
 use crate::{
     config::Compression,
-    message::{Body, Check, Digest, Meet, Message, Names, Record},
-    standing::Standing,
+    message::{Body, Message, Names},
 };
+
+pub(crate) use self::write::{FULL_NAME_BYTES, name_bytes};
 
 const VERSION: u8 = 1;
 
 /// zstd's own frame takes about 10 bytes: below this length it cannot win.
 const COMPRESS_FROM_BYTES: usize = 64;
 
-const PING: u8 = 0;
-const ACK: u8 = 1;
-const PING_REQUEST: u8 = 2;
-const NEWS: u8 = 3;
-const MEET: u8 = 4;
-const MEMBERS: u8 = 5;
-const ASK_DIGEST: u8 = 6;
-const DIGEST: u8 = 7;
-const DELTA: u8 = 8;
-const FULL_STATE: u8 = 9;
-const PULL: u8 = 10;
-
 impl Wire for Message {
     fn encode(&self, out: &mut Vec<u8>) -> Sizes {
         let start = out.len();
-        let kind = kind(&self.body);
+        let kind = kind_of(&self.body);
         out.push(VERSION << 5 | kind << 1);
         Writer { out, names: self.names }.body(&self.body);
         let payload = out.len() - start;
@@ -50,6 +42,10 @@ impl Wire for Message {
         Sizes { payload, compressed: out.len() - start }
     }
 
+    fn sizes(&self) -> Sizes {
+        sizes::sizes(self)
+    }
+
     fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let header = reader.u8()?;
@@ -58,306 +54,62 @@ impl Wire for Message {
         }
         let kind = header >> 1 & 0xf;
         let body = if header & 1 == 0 {
-            body(kind, reader)?
+            read::body(kind, reader)?
         } else {
             let length = reader.varint()?;
             if length > MAX_MESSAGE_BYTES as u64 {
                 return Err(DecodeError::TooLong);
             }
             let plain = decompressed(reader.take(reader.remaining())?, length as usize)?;
-            body(kind, Reader::new(&plain))?
+            read::body(kind, Reader::new(&plain))?
         };
         Ok(Self { names: Names::Full, compression: Compression::None, body })
     }
 }
 
-const fn kind(body: &Body) -> u8 {
+/// The kinds of messages, 0 to 15.
+mod kind {
+    pub(super) const PING: u8 = 0;
+    pub(super) const ACK: u8 = 1;
+    pub(super) const PING_REQUEST: u8 = 2;
+    pub(super) const NEWS: u8 = 3;
+    pub(super) const MEET: u8 = 4;
+    pub(super) const MEMBERS: u8 = 5;
+    pub(super) const ASK_DIGEST: u8 = 6;
+    pub(super) const DIGEST: u8 = 7;
+    pub(super) const DELTA: u8 = 8;
+    pub(super) const FULL_STATE: u8 = 9;
+    pub(super) const PULL: u8 = 10;
+}
+
+const fn kind_of(body: &Body) -> u8 {
     match body {
-        Body::Ping { .. } => PING,
-        Body::Ack { .. } => ACK,
-        Body::PingRequest { .. } => PING_REQUEST,
-        Body::News(_) => NEWS,
-        Body::Meet(_) => MEET,
-        Body::Members { .. } => MEMBERS,
-        Body::AskDigest => ASK_DIGEST,
-        Body::Digest(_) => DIGEST,
-        Body::Delta { .. } => DELTA,
-        Body::FullState(_) => FULL_STATE,
-        Body::Pull { .. } => PULL,
+        Body::Ping { .. } => kind::PING,
+        Body::Ack { .. } => kind::ACK,
+        Body::PingRequest { .. } => kind::PING_REQUEST,
+        Body::News(_) => kind::NEWS,
+        Body::Meet(_) => kind::MEET,
+        Body::Members { .. } => kind::MEMBERS,
+        Body::AskDigest => kind::ASK_DIGEST,
+        Body::Digest(_) => kind::DIGEST,
+        Body::Delta { .. } => kind::DELTA,
+        Body::FullState(_) => kind::FULL_STATE,
+        Body::Pull { .. } => kind::PULL,
     }
-}
-
-thread_local! {
-    // A zstd context takes longer to make than a message to compress, and is too large to keep one per node.
-    static COMPRESSOR: RefCell<Option<(i32, Compressor<'static>)>> = const { RefCell::new(None) };
-    static DECOMPRESSOR: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
-}
-
-/// The length and the zstd frame of `plain`, when both together are shorter than `below`.
-fn compressed(plain: &[u8], level: i32, below: usize) -> Option<Vec<u8>> {
-    COMPRESSOR.with_borrow_mut(|slot| {
-        if !matches!(slot, Some((made_for, _)) if *made_for == level) {
-            *slot = Some((level, Compressor::new(level).ok()?));
-        }
-        let (_, compressor) = slot.as_mut()?;
-        let frame = compressor.compress(plain).ok()?;
-        let mut out = Vec::with_capacity(frame.len() + 4);
-        put_varint(&mut out, plain.len() as u64);
-        out.extend_from_slice(&frame);
-        (out.len() < below).then_some(out)
-    })
-}
-
-fn decompressed(frame: &[u8], length: usize) -> Result<Vec<u8>, DecodeError> {
-    DECOMPRESSOR.with_borrow_mut(|slot| {
-        if slot.is_none() {
-            *slot = Decompressor::new().ok();
-        }
-        let decompressor = slot.as_mut().ok_or(DecodeError::Compression)?;
-        let plain = decompressor.decompress(frame, length).map_err(|_| DecodeError::Compression)?;
-        if plain.len() == length { Ok(plain) } else { Err(DecodeError::Compression) }
-    })
-}
-
-struct Writer<'a> {
-    out: &'a mut Vec<u8>,
-    names: Names,
-}
-
-impl Writer<'_> {
-    fn body(&mut self, body: &Body) {
-        match body {
-            Body::Ping { seq, again, check, news } => {
-                self.number(u64::from(*seq) << 1 | u64::from(*again));
-                self.check(*check);
-                self.records(news);
-            }
-            Body::Ack { seq, news } => {
-                self.number(u64::from(*seq));
-                self.records(news);
-            }
-            Body::Pull { salt, check } => {
-                self.number(u64::from(*salt));
-                self.check(*check);
-            }
-            Body::PingRequest { seq, target, news } => {
-                self.number(u64::from(*seq));
-                self.name(*target);
-                self.records(news);
-            }
-            Body::News(news) => self.records(news),
-            Body::Meet(meet) => {
-                for hash in [meet.roster, meet.members, meet.state] {
-                    self.out.extend_from_slice(&hash.to_le_bytes());
-                }
-                let flags = u64::from(meet.joining) << 1 | u64::from(meet.answer);
-                self.number(u64::from(meet.life) << 2 | flags);
-                if let Some((life, position)) = meet.resume {
-                    self.number(u64::from(life));
-                    self.number(position);
-                }
-            }
-            Body::Members { first, dense, records } => {
-                self.number(u64::from(*first));
-                self.number(dense.len() as u64);
-                for standing in dense {
-                    self.number(u64::from(standing.to_wire()));
-                }
-                self.records(records);
-            }
-            Body::AskDigest => {}
-            Body::Digest(digest) => self.digest(digest),
-            Body::Delta { upto, entries } => {
-                self.number(upto.map_or(0, |position| position.saturating_add(1)));
-                self.entries(entries);
-            }
-            Body::FullState(entries) => self.entries(entries),
-        }
-    }
-
-    fn check(&mut self, check: Check) {
-        self.out.extend_from_slice(&check.members.to_le_bytes());
-        self.out.extend_from_slice(&check.state.to_le_bytes());
-    }
-
-    fn number(&mut self, number: u64) {
-        put_varint(self.out, number);
-    }
-
-    /// A roster index plus one, or 0 and the 16-byte identity.
-    fn name(&mut self, member: NodeId) {
-        match self.names {
-            Names::Roster(length) if member.0 < length => self.number(u64::from(member.0) + 1),
-            _ => {
-                self.out.push(0);
-                self.out.extend_from_slice(&member.to_wire());
-            }
-        }
-    }
-
-    /// Records up to the message's end.
-    fn records(&mut self, records: &[Record]) {
-        for record in records {
-            self.name(record.member);
-            self.number(u64::from(record.standing.to_wire()) << 1 | u64::from(record.address.is_some()));
-            if let Some(address) = record.address {
-                put_address(self.out, address);
-            }
-        }
-    }
-
-    /// Writers ascend: those of the roster by the distance to the one before, the others in full.
-    fn digest(&mut self, digest: &Digest) {
-        self.number(u64::from(digest.first));
-        self.number(u64::from(digest.end));
-        let by_index = match self.names {
-            Names::Roster(length) => digest.versions.partition_point(|(writer, _)| writer.0 < length),
-            Names::Full => 0,
-        };
-        self.number(by_index as u64);
-        let mut next = digest.first;
-        for &(writer, version) in &digest.versions[..by_index] {
-            self.number(u64::from(writer.0 - next));
-            self.number(version);
-            next = writer.0 + 1;
-        }
-        for &(writer, version) in &digest.versions[by_index..] {
-            self.out.extend_from_slice(&writer.to_wire());
-            self.number(version);
-        }
-    }
-
-    /// Entries up to the message's end; a writer is named once for a run of its entries.
-    fn entries(&mut self, entries: &[Entry]) {
-        for run in entries.chunk_by(|one, next| one.dot.writer == next.dot.writer) {
-            self.name(run[0].dot.writer);
-            self.number(run.len() as u64);
-            for entry in run {
-                self.number(entry.dot.counter);
-                put_bytes(self.out, entry.key.as_bytes());
-                put_bytes(self.out, &entry.value);
-            }
-        }
-    }
-}
-
-fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError> {
-    let body = match kind {
-        PING => {
-            let number = reader.varint_u32()?;
-            let seq = u16::try_from(number >> 1).map_err(|_| DecodeError::Range)?;
-            let check = check(&mut reader)?;
-            Body::Ping { seq, again: number & 1 == 1, check, news: records(&mut reader)? }
-        }
-        PULL => Body::Pull { salt: seq(&mut reader)?, check: check(&mut reader)? },
-        ACK => Body::Ack { seq: seq(&mut reader)?, news: records(&mut reader)? },
-        PING_REQUEST => Body::PingRequest {
-            seq: seq(&mut reader)?,
-            target: name(&mut reader)?,
-            news: records(&mut reader)?,
-        },
-        NEWS => Body::News(records(&mut reader)?),
-        MEET => {
-            let hashes = [reader.array()?, reader.array()?, reader.array()?];
-            let [roster, members, state] = hashes.map(u64::from_le_bytes);
-            let number = reader.varint()?;
-            let life = u32::try_from(number >> 2).map_err(|_| DecodeError::Range)?;
-            let resume = match reader.remaining() {
-                0 => None,
-                _ => Some((reader.varint_u32()?, reader.varint()?)),
-            };
-            let (answer, joining) = (number & 1 == 1, number & 2 == 2);
-            Body::Meet(Meet { answer, joining, roster, members, state, life, resume })
-        }
-        MEMBERS => {
-            let first = reader.varint_u32()?;
-            let count = reader.count(1)?;
-            let mut dense = Vec::with_capacity(count);
-            for _ in 0..count {
-                dense.push(Standing::from_wire(reader.varint_u32()?));
-            }
-            Body::Members { first, dense, records: records(&mut reader)? }
-        }
-        ASK_DIGEST => Body::AskDigest,
-        DIGEST => Body::Digest(digest(&mut reader)?),
-        DELTA => Body::Delta { upto: reader.varint()?.checked_sub(1), entries: entries(&mut reader)? },
-        FULL_STATE => Body::FullState(entries(&mut reader)?),
-        other => return Err(DecodeError::Tag(other)),
-    };
-    reader.finish()?;
-    Ok(body)
-}
-
-fn seq(reader: &mut Reader<'_>) -> Result<u16, DecodeError> {
-    u16::try_from(reader.varint()?).map_err(|_| DecodeError::Range)
-}
-
-fn check(reader: &mut Reader<'_>) -> Result<Check, DecodeError> {
-    let (members, state) = (reader.array()?, reader.array()?);
-    Ok(Check { members: u16::from_le_bytes(members), state: u16::from_le_bytes(state) })
-}
-
-fn name(reader: &mut Reader<'_>) -> Result<NodeId, DecodeError> {
-    match reader.varint_u32()? {
-        0 => reader.identity(),
-        index => Ok(NodeId(index - 1)),
-    }
-}
-
-fn records(reader: &mut Reader<'_>) -> Result<Vec<Record>, DecodeError> {
-    let mut records = Vec::new();
-    while reader.remaining() > 0 {
-        let member = name(reader)?;
-        let said = reader.varint()?;
-        let standing = Standing::from_wire(u32::try_from(said >> 1).map_err(|_| DecodeError::Range)?);
-        if standing.status() == Status::Unknown {
-            return Err(DecodeError::Range);
-        }
-        let address = if said & 1 == 1 { Some(reader.address()?) } else { None };
-        records.push(Record { member, standing, address });
-    }
-    Ok(records)
-}
-
-fn digest(reader: &mut Reader<'_>) -> Result<Digest, DecodeError> {
-    let (first, end) = (reader.varint_u32()?, reader.varint_u32()?);
-    let by_index = reader.count(2)?;
-    let mut versions = Vec::with_capacity(by_index);
-    let mut next = first;
-    for _ in 0..by_index {
-        let writer = next.checked_add(reader.varint_u32()?).ok_or(DecodeError::Range)?;
-        versions.push((NodeId(writer), reader.varint()?));
-        next = writer.checked_add(1).ok_or(DecodeError::Range)?;
-    }
-    while reader.remaining() > 0 {
-        versions.push((reader.identity()?, reader.varint()?));
-    }
-    Ok(Digest { first, end, versions })
-}
-
-fn entries(reader: &mut Reader<'_>) -> Result<Vec<Entry>, DecodeError> {
-    let mut entries = Vec::new();
-    while reader.remaining() > 0 {
-        let writer = name(reader)?;
-        for _ in 0..reader.count(3)? {
-            let counter = reader.varint()?;
-            let key = std::str::from_utf8(reader.bytes(MAX_KEY_BYTES)?).map_err(|_| DecodeError::Text)?;
-            let value = reader.bytes(MAX_VALUE_BYTES)?;
-            entries.push(Entry {
-                dot: Dot { writer, counter },
-                key: Arc::from(key),
-                value: Arc::from(value),
-            });
-        }
-    }
-    Ok(entries)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
+    use rumormill_protocol::{Dot, Entry, NodeId, put_varint};
 
     use super::*;
+    use crate::{
+        message::{Check, Digest, Meet, Record},
+        standing::Standing,
+    };
 
     const CHECK: Check = Check { members: 0x1234, state: 0xff00 };
 
@@ -414,7 +166,9 @@ mod tests {
                 upto: Some(12),
                 entries: vec![entry(1, 1, b"one"), entry(1, 2, b"two"), entry(2, 1, &[7; 500])],
             },
-            Body::FullState((0..40).map(|writer| entry(writer, 8, &[writer as u8; 100])).collect()),
+            Body::FullState(
+                (0..40).map(|writer| entry(writer, 8, &[writer as u8; 100])).collect::<Vec<_>>().into(),
+            ),
         ]
     }
 
@@ -450,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_forged_length_of_a_compressed_body_is_refused() {
-        let mut bytes = vec![VERSION << 5 | NEWS << 1 | 1];
+        let mut bytes = vec![VERSION << 5 | kind::NEWS << 1 | 1];
         put_varint(&mut bytes, MAX_MESSAGE_BYTES as u64 + 1);
         bytes.extend_from_slice(&[0; 20]);
         assert_eq!(Message::decode(&bytes), Err(DecodeError::TooLong));

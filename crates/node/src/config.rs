@@ -1,4 +1,6 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use crate::commons::Commons;
 
 /// A node's settings, the same for all nodes of a variant.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +31,9 @@ pub struct Config {
     pub state: StateTransfer,
     /// Whether messages are compressed.
     pub compression: Compression,
+    /// What nodes of one process share, to save memory and time; nothing else depends on it. `None`: each node holds
+    /// everything by itself, as a real one does.
+    pub commons: Option<Arc<Commons>>,
 }
 
 impl Default for Config {
@@ -48,6 +53,7 @@ impl Default for Config {
             dissemination: Dissemination::Push,
             state: StateTransfer::Delta,
             compression: Compression::Zstd { level: 1 },
+            commons: None,
         }
     }
 }
@@ -62,7 +68,7 @@ impl Config {
     /// How often one node sends one piece of news among `members`.
     pub fn retransmissions(&self, members: usize) -> usize {
         // The number of decimal digits of n is ⌈log10(n + 1)⌉.
-        self.retransmit_mult * members.max(1).to_string().len()
+        self.retransmit_mult * (members.max(1).ilog10() as usize + 1)
     }
 }
 

@@ -101,7 +101,7 @@ impl Node {
             helper != me && helper != probe.target && node.membership.status(helper) == Status::Alive
         };
         let near = match self.config.peers {
-            Peers::Sticky => self.partners.partners_of(probe.target, self.membership.iter(), now),
+            Peers::Sticky => self.partners.partners_of(probe.target, &self.membership, now),
             Peers::Uniform => BTreeSet::new(),
         };
         let mut helpers: Vec<NodeId> = near.into_iter().filter(|helper| useful(self, *helper)).collect();

@@ -7,7 +7,9 @@
 //! `codec` (the wire).
 
 mod agreement;
+mod base;
 mod codec;
+mod commons;
 mod config;
 mod detect;
 mod graves;
@@ -18,16 +20,24 @@ mod mix;
 mod news;
 mod node;
 mod partners;
+mod parts;
+mod peer_map;
+mod places;
 mod probe;
 mod rings;
+mod snapshot;
 mod spread;
 mod standing;
 mod store;
 mod suspicion;
 mod sync;
+mod table;
 mod tour;
+mod writer_log;
 
+pub use commons::Commons;
 pub use config::{Compression, Config, Dissemination, Peers, StateTransfer};
 pub use message::{Body, Check, Digest, Meet, Message, Names, Record};
 pub use node::Node;
+pub use parts::Part;
 pub use standing::Standing;

@@ -1,34 +1,41 @@
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, ops::Range, sync::Arc};
 
-use rumormill_protocol::{NodeId, Status, WarmBoot};
+use rumormill_protocol::{NodeId, Status};
 
-use crate::{mix::mix2, standing::Standing};
+use crate::{base::Base, commons::Commons, mix::mix2, standing::Standing, table::Table};
 
-/// Members a table takes at most; names beyond it are ignored.
+/// Members that a table takes at most; names beyond it are ignored.
 pub(crate) const MAX_MEMBERS: usize = 1 << 20;
 
-/// What this node thinks of every member: 4 bytes a member, by number.
+/// What this node thinks of every member. With commons, what everyone thought at the start takes no memory.
 #[derive(Debug)]
 pub(crate) struct Membership {
-    standings: Vec<Standing>,
+    table: Table,
     /// Addresses of members that are not in the roster.
     addresses: BTreeMap<NodeId, SocketAddr>,
-    roster: Option<Arc<WarmBoot>>,
+    base: Option<Arc<Base>>,
+    commons: Option<Arc<Commons>>,
     members: usize,
     hash: u64,
 }
 
 impl Membership {
-    pub(crate) const fn new() -> Self {
-        Self { standings: Vec::new(), addresses: BTreeMap::new(), roster: None, members: 0, hash: 0 }
+    pub(crate) const fn new(commons: Option<Arc<Commons>>) -> Self {
+        Self { table: Table::empty(), addresses: BTreeMap::new(), base: None, commons, members: 0, hash: 0 }
     }
 
-    /// Everyone of the roster is alive in the first incarnation.
-    pub(crate) fn load(&mut self, warm: &Arc<WarmBoot>) {
-        self.roster = Some(Arc::clone(warm));
-        for contact in &warm.roster {
-            self.merge(contact.id, Standing::first_of_life(0));
+    /// Everyone of the roster is alive in the first incarnation. To be called on a new table only.
+    pub(crate) fn load(&mut self, base: Arc<Base>) {
+        let roster = base.roster_len();
+        if self.commons.is_some() && roster <= MAX_MEMBERS {
+            self.table = Table::all_alive(roster as u32);
+            (self.members, self.hash) = (roster, base.members_hash);
+        } else {
+            for contact in &base.warm.roster {
+                self.merge(contact.id, Standing::first_of_life(0));
+            }
         }
+        self.base = Some(base);
     }
 
     /// Takes an opinion in; returns what was thought before when this changes it.
@@ -37,10 +44,7 @@ impl Membership {
         if said <= before || member.index() >= MAX_MEMBERS {
             return None;
         }
-        if member.index() >= self.standings.len() {
-            self.standings.resize(member.index() + 1, Standing::UNKNOWN);
-        }
-        self.standings[member.index()] = said;
+        self.table.set(member, said);
         self.members = self.members + usize::from(said.is_member()) - usize::from(before.is_member());
         self.hash =
             self.hash.wrapping_sub(opinion_hash(member, before)).wrapping_add(opinion_hash(member, said));
@@ -48,7 +52,7 @@ impl Membership {
     }
 
     pub(crate) fn standing(&self, member: NodeId) -> Standing {
-        self.standings.get(member.index()).copied().unwrap_or_default()
+        self.table.standing(member)
     }
 
     pub(crate) fn status(&self, member: NodeId) -> Status {
@@ -67,15 +71,28 @@ impl Membership {
 
     /// Everyone ever heard of, in the order of their numbers.
     pub(crate) fn known(&self) -> impl Iterator<Item = (NodeId, Standing)> + '_ {
-        (0u32..)
-            .map(NodeId)
-            .zip(self.standings.iter().copied())
-            .filter(|(_, standing)| *standing != Standing::UNKNOWN)
+        self.known_from(NodeId(0))
     }
 
-    /// Opinions by number, for the dense form on the wire.
-    pub(crate) fn standings(&self) -> &[Standing] {
-        &self.standings
+    /// Everyone ever heard of whose number is at least `first`, in the order of their numbers.
+    pub(crate) fn known_from(&self, first: NodeId) -> impl Iterator<Item = (NodeId, Standing)> + '_ {
+        self.table.from(first).filter(|(_, standing)| *standing != Standing::UNKNOWN)
+    }
+
+    /// The number after the greatest that was ever heard of.
+    pub(crate) fn numbers(&self) -> u32 {
+        self.table.numbers()
+    }
+
+    /// Opinions of the members with these numbers, for the dense form on the wire.
+    pub(crate) fn opinions(&self, numbers: Range<u32>) -> Vec<Standing> {
+        self.table.range(numbers)
+    }
+
+    /// What nodes that know this roster share, and how many it names.
+    pub(crate) fn commons(&self) -> Option<(&Commons, usize)> {
+        let (commons, base) = (self.commons.as_ref()?, self.base.as_ref()?);
+        Some((commons, base.roster_len()))
     }
 
     /// A sum over all opinions: equal tables have equal hashes, whatever the order they grew in.
@@ -98,24 +115,16 @@ impl Membership {
 
     /// How many members the roster names: those with smaller numbers.
     pub(crate) fn roster_len(&self) -> usize {
-        self.roster.as_ref().map_or(0, |warm| warm.roster.len())
+        self.base.as_ref().map_or(0, |base| base.roster_len())
     }
 
     /// Names the roster: two nodes with equal hashes may name its members by index. 0 without a roster.
     pub(crate) fn roster_hash(&self) -> u64 {
-        self.roster.as_ref().map_or(0, |warm| {
-            warm.roster.iter().fold(warm.roster.len() as u64, |hash, contact| {
-                let ip = match contact.address {
-                    SocketAddr::V4(v4) => u64::from(v4.ip().to_bits()),
-                    SocketAddr::V6(v6) => mix2(v6.ip().to_bits() as u64, (v6.ip().to_bits() >> 64) as u64),
-                };
-                mix2(hash ^ u64::from(contact.id.0), ip ^ (u64::from(contact.address.port()) << 48))
-            })
-        })
+        self.base.as_ref().map_or(0, |base| base.roster_hash)
     }
 }
 
-fn opinion_hash(member: NodeId, standing: Standing) -> u64 {
+pub(crate) fn opinion_hash(member: NodeId, standing: Standing) -> u64 {
     if standing == Standing::UNKNOWN { 0 } else { mix2(u64::from(member.0), u64::from(standing.to_wire())) }
 }
 
@@ -125,7 +134,7 @@ mod tests {
 
     #[test]
     fn tables_with_equal_opinions_have_equal_hashes_whatever_their_past() {
-        let (mut one, mut two) = (Membership::new(), Membership::new());
+        let (mut one, mut two) = (Membership::new(None), Membership::new(None));
         for member in (0..50).map(NodeId) {
             one.merge(member, Standing::alive(1));
         }
@@ -143,8 +152,8 @@ mod tests {
 
     #[test]
     fn a_name_beyond_the_bound_changes_nothing() {
-        let mut table = Membership::new();
+        let mut table = Membership::new(None);
         assert_eq!(table.merge(NodeId(MAX_MEMBERS as u32), Standing::alive(1)), None);
-        assert!(table.standings.is_empty());
+        assert_eq!(table.numbers(), 0);
     }
 }

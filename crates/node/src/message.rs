@@ -2,7 +2,7 @@ use std::net::SocketAddr;
 
 use rumormill_protocol::{Entry, NodeId};
 
-use crate::{config::Compression, standing::Standing};
+use crate::{config::Compression, parts::Part, standing::Standing};
 
 /// What nodes tell each other. Only `body` travels; the rest says how to write it down.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +87,7 @@ pub enum Body {
         entries: Vec<Entry>,
     },
     /// A part of the whole state.
-    FullState(Vec<Entry>),
+    FullState(Part),
 }
 
 /// An opinion of one member.

@@ -9,6 +9,8 @@ const MAX_WAITING: usize = 4096;
 /// (SWIM, DSN 2002, section 4.1).
 #[derive(Debug, Default)]
 pub(crate) struct News {
+    /// Ascending by how often each was sent. Of those sent equally often, fresh ones enter behind all others, and
+    /// those that were sent once more before all others.
     waiting: Vec<Piece>,
 }
 
@@ -18,18 +20,20 @@ struct Piece {
     standing: Standing,
     /// Who told this node; it is not told back.
     from: Option<NodeId>,
-    sent: usize,
+    sent: u32,
 }
 
 impl News {
     /// Adds a piece, in place of older news of the same member.
     pub(crate) fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>) {
-        self.waiting.retain(|piece| piece.member != member);
+        if let Some(at) = self.waiting.iter().position(|piece| piece.member == member) {
+            self.waiting.remove(at);
+        }
         if self.waiting.len() >= MAX_WAITING {
-            self.waiting.sort_by_key(|piece| piece.sent);
             self.waiting.pop();
         }
-        self.waiting.push(Piece { member, standing, from, sent: 0 });
+        let at = self.waiting.partition_point(|piece| piece.sent == 0);
+        self.waiting.insert(at, Piece { member, standing, from, sent: 0 });
     }
 
     /// Whether anything waits to be sent.
@@ -43,20 +47,44 @@ impl News {
         if self.waiting.is_empty() {
             return Vec::new();
         }
-        // Stable, so that of equally often sent pieces the older goes first.
-        self.waiting.sort_by_key(|piece| piece.sent);
-        let mut taken = Vec::new();
-        for piece in self.waiting.iter_mut().filter(|piece| piece.from != Some(to)).take(most) {
-            piece.sent += 1;
-            taken.push((piece.member, piece.standing));
+        let mut taken = Vec::with_capacity(most.min(self.waiting.len()));
+        let mut now_sent = Vec::with_capacity(taken.capacity());
+        let mut rest = self.waiting.as_mut_slice();
+        while taken.len() < most
+            && let Some(first) = rest.first()
+        {
+            let sent = first.sent;
+            let (alike, behind) = rest.split_at_mut(rest.partition_point(|piece| piece.sent == sent));
+            let mut kept = 0;
+            for at in 0..alike.len() {
+                let piece = alike[at];
+                if taken.len() < most && piece.from != Some(to) {
+                    taken.push((piece.member, piece.standing));
+                    now_sent.push(Piece { sent: sent + 1, ..piece });
+                } else {
+                    alike[kept] = piece;
+                    kept += 1;
+                }
+            }
+            // They come before all that were sent as often as they are now.
+            alike[kept..].copy_from_slice(&now_sent);
+            now_sent.clear();
+            rest = behind;
         }
-        self.waiting.retain(|piece| piece.sent < limit);
+        let kept = self.waiting.partition_point(|piece| (piece.sent as usize) < limit);
+        self.waiting.truncate(kept);
+        if kept == 0 {
+            // An idle node takes no memory for news.
+            self.waiting = Vec::new();
+        }
         taken
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -89,5 +117,47 @@ mod tests {
             news.push(NodeId(member), Standing::alive(1), None);
         }
         assert_eq!(news.waiting.len(), MAX_WAITING);
+    }
+
+    /// The order by its definition: a list that is sorted, stably, by how often each piece was sent.
+    #[derive(Default)]
+    struct Sorted(Vec<Piece>);
+
+    impl Sorted {
+        fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>) {
+            self.0.retain(|piece| piece.member != member);
+            self.0.push(Piece { member, standing, from, sent: 0 });
+        }
+
+        fn take_for(&mut self, to: NodeId, most: usize, limit: usize) -> Vec<(NodeId, Standing)> {
+            self.0.sort_by_key(|piece| piece.sent);
+            let mut taken = Vec::new();
+            for piece in self.0.iter_mut().filter(|piece| piece.from != Some(to)).take(most) {
+                piece.sent += 1;
+                taken.push((piece.member, piece.standing));
+            }
+            self.0.retain(|piece| (piece.sent as usize) < limit);
+            taken
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_is_that_of_a_stable_sort(
+            steps in proptest::collection::vec((any::<bool>(), 0u32..12, 0u32..4, 0usize..5, 1usize..6), 1..200),
+        ) {
+            let (mut news, mut sorted) = (News::default(), Sorted::default());
+            for (pushes, member, peer, most, limit) in steps {
+                if pushes {
+                    let from = (peer > 0).then_some(NodeId(peer));
+                    news.push(NodeId(member), Standing::alive(1), from);
+                    sorted.push(NodeId(member), Standing::alive(1), from);
+                } else {
+                    let expected = sorted.take_for(NodeId(peer), most, limit);
+                    prop_assert_eq!(news.take_for(NodeId(peer), most, limit), expected);
+                }
+                prop_assert_eq!(news.is_empty(), sorted.0.is_empty());
+            }
+        }
     }
 }

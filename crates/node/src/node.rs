@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use rand::RngExt;
 use rumormill_protocol::{
@@ -7,6 +7,7 @@ use rumormill_protocol::{
 };
 
 use crate::{
+    base::Base,
     config::{Config, Dissemination, Peers, StateTransfer},
     graves::Graves,
     membership::Membership,
@@ -21,6 +22,9 @@ use crate::{
     sync::Sync,
     tour::Tour,
 };
+
+/// Room for outputs that a node keeps when it has none: a burst must not take memory for ever.
+const OUTPUTS_KEPT: usize = 8;
 
 /// One gossip node as a state machine; [`Protocol`] says how it is driven.
 #[derive(Debug)]
@@ -84,7 +88,7 @@ impl Protocol for Node {
             start: *start,
             random: generator(start.seed),
             stage: Stage::Idle,
-            membership: Membership::new(),
+            membership: Membership::new(config.commons.clone()),
             partners: Partners::new(Rings::new(config.partners, config.rotate_every)),
             tour: Tour::default(),
             graves: Graves::default(),
@@ -92,7 +96,7 @@ impl Protocol for Node {
             prober: Prober::default(),
             suspicions: Suspicions::default(),
             news: News::default(),
-            store: Store::default(),
+            store: Store::new(config.commons.clone()),
             sync: Sync::default(),
             next_period: Time::ZERO,
             gossip_phase: Duration::ZERO,
@@ -147,7 +151,7 @@ impl Protocol for Node {
                     self.let_feed(now);
                 }
             }
-            Body::FullState(entries) => self.apply(now, from, &entries),
+            Body::FullState(part) => self.apply_part(now, from, &part),
         }
     }
 
@@ -207,8 +211,9 @@ impl Protocol for Node {
     fn handle_command(&mut self, now: Time, command: Command) {
         match command {
             Command::Warm(warm) if self.stage == Stage::Idle => {
-                self.membership.load(&warm);
-                self.store.load(&warm);
+                let base = Base::of(&warm, self.config.commons.as_ref());
+                self.membership.load(Arc::clone(&base));
+                self.store.load(base);
                 self.begin(now, Stage::Running);
                 self.read_rings(now);
             }
@@ -227,7 +232,11 @@ impl Protocol for Node {
     }
 
     fn poll_output(&mut self) -> Option<Output<Message>> {
-        self.outputs.pop_front()
+        let next = self.outputs.pop_front();
+        if next.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
+            self.outputs = VecDeque::new();
+        }
+        next
     }
 
     fn poll_timeout(&self) -> Option<Time> {
@@ -325,7 +334,7 @@ impl Node {
         if !self.reads_rings() {
             return;
         }
-        let changes = self.partners.read(self.start.me, self.membership.iter(), now, &mut self.random);
+        let changes = self.partners.read(self.start.me, &self.membership, now, &mut self.random);
         self.outputs.extend(changes.connect.into_iter().map(Output::Connect));
         self.outputs.extend(changes.disconnect.into_iter().map(Output::Disconnect));
         for peer in self.partners.iter().filter(|peer| self.sync.is_up(*peer)).collect::<Vec<_>>() {

@@ -1,12 +1,13 @@
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use rand::{RngExt, seq::SliceRandom};
 use rumormill_protocol::{NodeId, Random, Time};
 
-use crate::rings::{Neighbours, Rings};
+use crate::{
+    membership::Membership,
+    peer_map::PeerMap,
+    rings::{Neighbours, Rings},
+};
 
 /// How long a node waits for the partner whose turn it is to dial before it dials itself.
 const DIAL_GRACE: Duration = Duration::from_secs(10);
@@ -30,7 +31,9 @@ const READ_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Partners {
     rings: Rings,
     neighbours: Vec<Neighbours>,
-    wanted: BTreeMap<NodeId, Partner>,
+    wanted: PeerMap<Partner>,
+    /// When the first of them is to be dialled.
+    next_dial: Option<Time>,
     /// Round-robin order of the wanted partners; a fresh one enters at a random place.
     order: Vec<NodeId>,
     next_in_order: usize,
@@ -61,7 +64,8 @@ impl Partners {
         Self {
             rings,
             neighbours: Vec::new(),
-            wanted: BTreeMap::new(),
+            wanted: PeerMap::new(),
+            next_dial: None,
             order: Vec::new(),
             next_in_order: 0,
             own_moves: Vec::new(),
@@ -74,28 +78,28 @@ impl Partners {
     pub(crate) fn read(
         &mut self,
         me: NodeId,
-        members: impl Iterator<Item = NodeId>,
+        membership: &Membership,
         now: Time,
         random: &mut Random,
     ) -> Changes {
         self.last_reading = now;
         let moved: Vec<bool> = self.own_moves.iter().map(|moves| *moves <= now).collect();
-        self.neighbours = self.rings.neighbours(me, members, now);
+        self.neighbours = self.rings.neighbours(me, membership, now);
         let successors: BTreeSet<NodeId> = self.neighbours.iter().map(|found| found.successor).collect();
         let predecessors: BTreeSet<NodeId> = self.neighbours.iter().map(|found| found.predecessor).collect();
         let wanted: BTreeSet<NodeId> = successors.union(&predecessors).copied().collect();
 
         let mut changes = Changes::default();
-        self.wanted.retain(|peer, _| {
-            let keep = wanted.contains(peer);
+        self.wanted.retain(|peer| {
+            let keep = wanted.contains(&peer);
             if !keep {
-                changes.disconnect.push(*peer);
+                changes.disconnect.push(peer);
             }
             keep
         });
         self.order.retain(|peer| wanted.contains(peer));
         for &peer in &wanted {
-            if self.wanted.contains_key(&peer) {
+            if self.wanted.contains(peer) {
                 continue;
             }
             let moved_here = self
@@ -117,6 +121,7 @@ impl Partners {
         if moved.is_empty() {
             self.order.shuffle(random);
         }
+        self.find_next_dial();
         let rings = &self.rings;
         self.own_moves = (0..rings.count()).map(|ring| rings.next_move(me, ring, now)).collect();
         self.next_reading = self
@@ -132,16 +137,18 @@ impl Partners {
 
     /// Whether a member that became known or moved belongs among this node's neighbours.
     pub(crate) fn concerns(&self, newcomer: NodeId, me: NodeId, now: Time) -> bool {
-        !self.wanted.contains_key(&newcomer)
+        !self.wanted.contains(newcomer)
             && (self.neighbours.is_empty() || self.rings.comes_between(newcomer, me, &self.neighbours, now))
     }
 
     /// A connection to `peer` stands. Returns whether it should be held.
     pub(crate) fn up(&mut self, peer: NodeId, now: Time) -> bool {
-        match self.wanted.get_mut(&peer) {
+        match self.wanted.get_mut(peer) {
             Some(partner) => {
                 partner.was_up = true;
-                partner.dial_at.take().is_some()
+                let was_to_be_dialled = partner.dial_at.take().is_some();
+                self.find_next_dial();
+                was_to_be_dialled
             }
             None => {
                 let look = now + SECOND_LOOK;
@@ -153,12 +160,16 @@ impl Partners {
 
     /// Partners that should have dialled this node and did not: dial them.
     pub(crate) fn overdue(&mut self, now: Time) -> Vec<NodeId> {
-        let due = |partner: &Partner| partner.dial_at.is_some_and(|at| at <= now);
         let mut overdue = Vec::new();
-        for (peer, partner) in self.wanted.iter_mut().filter(|(_, partner)| due(partner)) {
-            partner.dial_at = None;
-            overdue.push(*peer);
+        if self.next_dial.is_none_or(|at| at > now) {
+            return overdue;
         }
+        for (peer, partner) in self.wanted.iter_mut() {
+            if partner.dial_at.take_if(|at| *at <= now).is_some() {
+                overdue.push(peer);
+            }
+        }
+        self.find_next_dial();
         overdue
     }
 
@@ -175,16 +186,20 @@ impl Partners {
 
     /// When this table next wants attention.
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.wanted.values().filter_map(|partner| partner.dial_at).chain(self.next_reading).min()
+        self.next_dial.into_iter().chain(self.next_reading).min()
+    }
+
+    fn find_next_dial(&mut self) {
+        self.next_dial = self.wanted.iter().filter_map(|(_, partner)| partner.dial_at).min();
     }
 
     pub(crate) fn contains(&self, peer: NodeId) -> bool {
-        self.wanted.contains_key(&peer)
+        self.wanted.contains(peer)
     }
 
     /// The partners, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.wanted.keys().copied()
+        self.wanted.peers()
     }
 
     /// The partner whose turn it is to be probed.
@@ -192,7 +207,7 @@ impl Partners {
         for _ in 0..self.order.len() {
             let peer = self.order[self.next_in_order % self.order.len()];
             self.next_in_order = (self.next_in_order + 1) % self.order.len();
-            let partner = self.wanted.get(&peer)?;
+            let partner = self.wanted.get(peer)?;
             if partner.was_up || now.since(partner.since) >= SETTLE {
                 return Some(peer);
             }
@@ -201,13 +216,8 @@ impl Partners {
     }
 
     /// Everyone who holds a connection with `member`, by the rings.
-    pub(crate) fn partners_of(
-        &self,
-        member: NodeId,
-        members: impl Iterator<Item = NodeId>,
-        now: Time,
-    ) -> BTreeSet<NodeId> {
-        let found = self.rings.neighbours(member, members, now);
+    pub(crate) fn partners_of(&self, member: NodeId, membership: &Membership, now: Time) -> BTreeSet<NodeId> {
+        let found = self.rings.neighbours(member, membership, now);
         found.into_iter().flat_map(|found| [found.predecessor, found.successor]).collect()
     }
 }

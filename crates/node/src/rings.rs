@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rumormill_protocol::{NodeId, Time};
 
-use crate::mix::mix2;
+use crate::{membership::Membership, mix::mix2};
 
 /// The overlay: K pseudo-random rings over the members (the topology of Rapid, ATC 2018, section 4.1). A member's
 /// partners are its successor and predecessor on each ring, so partnership is mutual, everyone has the same number
@@ -11,7 +11,7 @@ use crate::mix::mix2;
 /// Rotation: a member's place on a ring depends on its epoch there, and epochs turn one ring at a time, each
 /// member at its own phase. A move opens three connections (the mover's two and the one that closes its old gap), so a member moves
 /// once in three times `rotate_every` and every member then dials one fresh partner per `rotate_every`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rings {
     rings: usize,
     /// How long a member stays in one place of one ring, in nanoseconds.
@@ -32,8 +32,16 @@ impl Rings {
         Self { rings, stay_ns: u64::try_from(stay).unwrap_or(u64::MAX).max(1) }
     }
 
-    /// The neighbours of `of` on every ring, among `members`; empty when there is nobody else.
-    pub(crate) fn neighbours(
+    /// The neighbours of `of` on every ring, among the members; empty when there is nobody else.
+    pub(crate) fn neighbours(&self, of: NodeId, membership: &Membership, now: Time) -> Vec<Neighbours> {
+        match membership.commons() {
+            Some((commons, roster)) => commons.places(*self, roster, now).neighbours(of, membership, now),
+            None => self.search(of, membership.iter(), now),
+        }
+    }
+
+    /// The same by looking at each of `members`.
+    pub(crate) fn search(
         &self,
         of: NodeId,
         members: impl Iterator<Item = NodeId>,
@@ -77,6 +85,16 @@ impl Rings {
         self.rings
     }
 
+    /// The beginning of the span of time that `now` is in: few members move within one, about one in 256.
+    pub(crate) const fn span_of(&self, now: Time) -> Time {
+        Time(now.nanos() - now.nanos() % self.span_ns())
+    }
+
+    pub(crate) const fn span_ns(&self) -> u64 {
+        let part = self.stay_ns / 256;
+        if part == 0 { 1 } else { part }
+    }
+
     fn phase(&self, member: NodeId) -> u64 {
         mix2(u64::from(member.0), 0) % self.stay_ns
     }
@@ -87,7 +105,7 @@ impl Rings {
         now.nanos().saturating_add(phase).saturating_add(offset)
     }
 
-    fn place(&self, member: NodeId, ring: usize, now: Time) -> u64 {
+    pub(crate) fn place(&self, member: NodeId, ring: usize, now: Time) -> u64 {
         self.place_at_phase(member, self.phase(member), ring, now)
     }
 
@@ -98,18 +116,18 @@ impl Rings {
 }
 
 /// The search for the two places nearest to one's own, going up and going down around the ring.
-struct Search {
+pub(crate) struct Search {
     mine: u64,
     nearest: Option<(u64, NodeId)>,
     farthest: Option<(u64, NodeId)>,
 }
 
 impl Search {
-    const fn new(mine: u64) -> Self {
+    pub(crate) const fn new(mine: u64) -> Self {
         Self { mine, nearest: None, farthest: None }
     }
 
-    fn look_at(&mut self, place: u64, member: NodeId) {
+    pub(crate) fn look_at(&mut self, place: u64, member: NodeId) {
         let found = (place.wrapping_sub(self.mine), member);
         if self.nearest.is_none_or(|nearest| found < nearest) {
             self.nearest = Some(found);
@@ -119,7 +137,7 @@ impl Search {
         }
     }
 
-    fn found(&self) -> Option<Neighbours> {
+    pub(crate) fn found(&self) -> Option<Neighbours> {
         Some(Neighbours { predecessor: self.farthest?.1, successor: self.nearest?.1 })
     }
 }
@@ -138,7 +156,7 @@ mod tests {
     fn partnership_is_mutual_and_every_ring_is_one_cycle() {
         let rings = Rings::new(8, Duration::from_secs(180));
         for now in [0, 77, 1_000_000].map(|seconds| Time(seconds * 1_000_000_000)) {
-            let all: Vec<_> = members(200).map(|me| rings.neighbours(me, members(200), now)).collect();
+            let all: Vec<_> = members(200).map(|me| rings.search(me, members(200), now)).collect();
             for (ring, _) in all[0].iter().enumerate() {
                 let mut seen = BTreeSet::new();
                 let mut at = NodeId(0);
@@ -160,7 +178,7 @@ mod tests {
             members(120)
                 .flat_map(|me| {
                     rings
-                        .neighbours(me, members(120), now)
+                        .search(me, members(120), now)
                         .into_iter()
                         .map(move |found| (me.min(found.successor), me.max(found.successor)))
                 })
@@ -183,8 +201,8 @@ mod tests {
         let rings = Rings::new(8, Duration::from_secs(180));
         let (now, newcomer) = (Time(5), NodeId(99));
         for me in members(99) {
-            let before = rings.neighbours(me, members(99), now);
-            let after = rings.neighbours(me, members(100), now);
+            let before = rings.search(me, members(99), now);
+            let after = rings.search(me, members(100), now);
             assert_eq!(before != after, rings.comes_between(newcomer, me, &before, now), "{me}");
         }
     }

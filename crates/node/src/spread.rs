@@ -1,16 +1,19 @@
 //! How state and membership get from node to node: meetings, flushes, full pushes, goodbyes.
 
+use std::iter::repeat;
+
 use rand::{RngExt, seq::SliceRandom};
 use rumormill_protocol::{
-    Cause, Channel, Entry, Event, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Status, Time, Value,
+    Cause, Channel, Dot, Entry, Event, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Status, Time, Value,
 };
 
 use crate::{
     config::{Peers, StateTransfer},
     message::{Body, Check, Digest, Meet, Names, Record},
     node::{Node, Stage},
+    parts::Part,
     standing::Standing,
-    sync::{Sync, chunks},
+    sync::Sync,
     tour::random_members,
 };
 
@@ -59,20 +62,17 @@ impl Node {
     fn send_members(&mut self, to: NodeId) {
         let names = self.sync.names(to);
         let common = match names {
-            Names::Roster(length) => length as usize,
+            Names::Roster(length) => length,
             Names::Full => 0,
         };
-        let table = self.membership.standings();
-        let dense =
-            table[..common.min(table.len())].chunks(MEMBERS_PER_MESSAGE).enumerate().map(|(part, dense)| {
-                let first =
-                    u32::try_from(part * MEMBERS_PER_MESSAGE).expect("a table of at most 2^20 members");
-                Body::Members { first, dense: dense.to_vec(), records: Vec::new() }
-            });
+        let end = common.min(self.membership.numbers());
+        let dense = (0..end).step_by(MEMBERS_PER_MESSAGE).map(|first| {
+            let opinions = self.membership.opinions(first..end.min(first + MEMBERS_PER_MESSAGE as u32));
+            Body::Members { first, dense: opinions, records: Vec::new() }
+        });
         let records: Vec<Record> = self
             .membership
-            .known()
-            .filter(|(member, _)| member.index() >= common)
+            .known_from(NodeId(common))
             .map(|(member, standing)| self.record(names, member, standing))
             .collect();
         let named = records.chunks(MEMBERS_PER_MESSAGE).map(|records| Body::Members {
@@ -93,8 +93,11 @@ impl Node {
         dense: &[Standing],
         records: &[Record],
     ) {
-        for (member, said) in (first..).map(NodeId).zip(dense) {
-            if said.status() != Status::Unknown {
+        let end = first.saturating_add(u32::try_from(dense.len()).unwrap_or(u32::MAX));
+        let known = self.membership.opinions(first..end).into_iter().chain(repeat(Standing::UNKNOWN));
+        for ((member, said), known) in (first..).map(NodeId).zip(dense).zip(known) {
+            // Most of a table is known. What is said of this node itself is looked at all the same.
+            if *said > known || member == self.start.me && *said != Standing::UNKNOWN {
                 self.hear(now, Some(from), member, self.as_hearsay(member, *said));
             }
         }
@@ -143,16 +146,37 @@ impl Node {
     }
 
     pub(crate) fn apply(&mut self, now: Time, from: NodeId, entries: &[Entry]) {
-        for entry in entries {
-            let new = self.store.apply(entry);
-            if new {
-                self.emit(Event::Applied(entry.dot));
+        for run in entries.chunk_by(|one, next| one.dot.writer == next.dot.writer) {
+            let applied = self.store.apply(run);
+            for (entry, new) in run.iter().zip(applied) {
+                self.note(now, from, entry.dot, new);
             }
-            if self.carries_deltas() {
-                self.sync.received(from, entry.dot, new);
-                if new {
-                    self.changed(now);
-                }
+        }
+    }
+
+    /// A part of another's whole state.
+    pub(crate) fn apply_part(&mut self, now: Time, from: NodeId, part: &Part) {
+        // Where deltas are carried too, even a write that is known says something of its sender.
+        if part.began_as(self.store.state()) && !self.carries_deltas() {
+            for dot in self.store.merge(part) {
+                self.note(now, from, dot, true);
+            }
+            return;
+        }
+        for run in part.runs() {
+            self.apply(now, from, run);
+        }
+    }
+
+    /// A write arrived.
+    fn note(&mut self, now: Time, from: NodeId, dot: Dot, new: bool) {
+        if new {
+            self.emit(Event::Applied(dot));
+        }
+        if self.carries_deltas() {
+            self.sync.received(from, dot, new);
+            if new {
+                self.changed(now);
             }
         }
     }
@@ -266,8 +290,8 @@ impl Node {
         self.next_full_push =
             self.next_full_push.map(|due| if due + every > now { due + every } else { now + every });
         let Some(partner) = self.random_peer() else { return };
-        for entries in chunks(self.store.logs().flat_map(|(_, log)| log)) {
-            self.send(partner, Channel::Stream, Cause::FullState, Body::FullState(entries));
+        for part in self.store.state().parts() {
+            self.send(partner, Channel::Stream, Cause::FullState, Body::FullState(part));
         }
     }
 

@@ -1,73 +1,105 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use rumormill_protocol::{Dot, Entry, Key, NodeId, Value, WarmBoot};
+use rumormill_protocol::{Dot, Entry, Key, NodeId, Value};
 
-use crate::{membership::MAX_MEMBERS, mix::mix2};
+use crate::{
+    base::Base, commons::Commons, membership::MAX_MEMBERS, mix::mix2, parts::Part, snapshot::Snapshot,
+    writer_log::WriterLog,
+};
 
 /// Keys that one writer may have; writes of further ones are ignored.
 const MAX_KEYS: usize = 1 << 16;
 
 /// The replicated state: each writer's log of its undominated writes. What everyone started with is shared; only
-/// logs that changed since are a node's own.
+/// logs that changed since are a node's own, and shared too where there are commons.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    base: Option<Arc<WarmBoot>>,
-    changed: BTreeMap<NodeId, Vec<Entry>>,
+    state: Snapshot,
+    commons: Option<Arc<Commons>>,
     hash: u64,
 }
 
 impl Store {
-    pub(crate) fn load(&mut self, warm: &Arc<WarmBoot>) {
-        self.base = Some(Arc::clone(warm));
-        for log in warm.entries.chunk_by(|one, next| one.dot.writer == next.dot.writer) {
-            let last = log[log.len() - 1].dot;
-            self.hash = self.hash.wrapping_add(version_hash(last));
-        }
+    pub(crate) fn new(commons: Option<Arc<Commons>>) -> Self {
+        Self { commons, ..Self::default() }
     }
 
-    /// Takes a write in unless it is known; says whether it was new. Writes of one writer arrive in order.
-    pub(crate) fn apply(&mut self, entry: &Entry) -> bool {
-        let writer = entry.dot.writer;
+    pub(crate) fn load(&mut self, base: Arc<Base>) {
+        self.hash = base.state_hash;
+        self.state = Snapshot::of(base);
+    }
+
+    /// Takes in those of one writer's writes that are not known; says of each whether it was new. Writes of one
+    /// writer arrive in order.
+    pub(crate) fn apply(&mut self, run: &[Entry]) -> Vec<bool> {
+        let Some(writer) = run.first().map(|entry| entry.dot.writer) else { return Vec::new() };
         let before = self.version(writer);
-        if entry.dot.counter <= before || writer.index() >= MAX_MEMBERS {
-            return false;
+        if writer.index() >= MAX_MEMBERS || run.iter().all(|entry| entry.dot.counter <= before) {
+            return vec![false; run.len()];
         }
-        if !self.changed.contains_key(&writer) {
-            self.changed.insert(writer, self.log(writer).to_vec());
+        let mut log = self.log(writer).to_vec();
+        let mut version = before;
+        let take = |entry: &Entry| {
+            if entry.dot.counter <= version {
+                return false;
+            }
+            match log.iter().position(|known| known.key == entry.key) {
+                Some(at) => drop(log.remove(at)),
+                None if log.len() >= MAX_KEYS => return false,
+                None => {}
+            }
+            log.push(entry.clone());
+            version = entry.dot.counter;
+            true
+        };
+        let new = run.iter().map(take).collect();
+        if version > before {
+            let log = match &self.commons {
+                Some(commons) => commons.log(log),
+                None => Arc::new(WriterLog::new(log)),
+            };
+            self.replace(writer, before, log);
         }
-        let Some(log) = self.changed.get_mut(&writer) else { return false };
-        match log.iter().position(|known| known.key == entry.key) {
-            Some(at) => drop(log.remove(at)),
-            None if log.len() >= MAX_KEYS => return false,
-            None => {}
+        new
+    }
+
+    /// Takes in what is new in a part of another node's state that began as this one did: what that node has of the
+    /// beginning is known here. Says what was new.
+    pub(crate) fn merge(&mut self, part: &Part) -> Vec<Dot> {
+        let mut new = Vec::new();
+        for (log, run) in part.changed() {
+            let Some(last) = run.last() else { continue };
+            let before = self.version(last.dot.writer);
+            if last.dot.counter <= before || last.dot.writer.index() >= MAX_MEMBERS {
+                continue;
+            }
+            if run.len() == log.len() && becomes(self.log(last.dot.writer), log) {
+                let fresh = log.iter().map(|entry| entry.dot).filter(|dot| dot.counter > before);
+                new.extend(fresh);
+                self.replace(last.dot.writer, before, Arc::clone(log));
+            } else {
+                let applied = self.apply(run);
+                new.extend(run.iter().zip(applied).filter(|(_, new)| *new).map(|(entry, _)| entry.dot));
+            }
         }
-        log.push(entry.clone());
-        let old = if before == 0 { 0 } else { version_hash(Dot { writer, counter: before }) };
-        self.hash = self.hash.wrapping_sub(old).wrapping_add(version_hash(entry.dot));
-        true
+        new
     }
 
     /// A write of one's own: the next of `writer`, at least the `floor`-th.
     pub(crate) fn write(&mut self, writer: NodeId, floor: u64, key: Key, value: Value) -> Option<Entry> {
         let counter = self.version(writer).max(floor) + 1;
         let entry = Entry { dot: Dot { writer, counter }, key, value };
-        self.apply(&entry).then_some(entry)
+        (self.apply(std::slice::from_ref(&entry)) == [true]).then_some(entry)
     }
 
     /// A writer's undominated writes, ascending.
     pub(crate) fn log(&self, writer: NodeId) -> &[Entry] {
-        if let Some(log) = self.changed.get(&writer) {
-            return log;
-        }
-        let Some(warm) = &self.base else { return &[] };
-        let start = warm.entries.partition_point(|entry| entry.dot.writer < writer);
-        let end = start + warm.entries[start..].partition_point(|entry| entry.dot.writer == writer);
-        &warm.entries[start..end]
+        self.state.log(writer)
     }
 
     /// The version up to which this node has a writer's writes.
     pub(crate) fn version(&self, writer: NodeId) -> u64 {
-        self.log(writer).last().map_or(0, |entry| entry.dot.counter)
+        self.state.version(writer)
     }
 
     /// The write of a dot, unless a later one replaced it.
@@ -78,39 +110,44 @@ impl Store {
 
     /// Writers with any writes, ascending, and their logs.
     pub(crate) fn logs(&self) -> impl Iterator<Item = (NodeId, &[Entry])> + '_ {
-        let base = self.base.as_ref().map_or(&[][..], |warm| &warm.entries);
-        let shared = base
-            .chunk_by(|one, next| one.dot.writer == next.dot.writer)
-            .map(|log| (log[0].dot.writer, log))
-            .filter(|(writer, _)| !self.changed.contains_key(writer));
-        merge(shared, self.changed.iter().map(|(writer, log)| (*writer, log.as_slice())))
+        self.state.logs(NodeId(0), NodeId(u32::MAX))
+    }
+
+    /// All of it as it stands now.
+    pub(crate) const fn state(&self) -> &Snapshot {
+        &self.state
     }
 
     /// A sum over all writers' versions: equal states have equal hashes.
     pub(crate) const fn hash(&self) -> u64 {
         self.hash
     }
+
+    fn replace(&mut self, writer: NodeId, before: u64, log: Arc<WriterLog>) {
+        let old = if before == 0 { 0 } else { version_hash(Dot { writer, counter: before }) };
+        let new = version_hash(Dot { writer, counter: log.version() });
+        self.hash = self.hash.wrapping_sub(old).wrapping_add(new);
+        self.state.replace(writer, log);
+    }
 }
 
-/// Merges two ascending sequences of distinct writers.
-fn merge<'a>(
-    one: impl Iterator<Item = (NodeId, &'a [Entry])>,
-    two: impl Iterator<Item = (NodeId, &'a [Entry])>,
-) -> impl Iterator<Item = (NodeId, &'a [Entry])> {
-    let (mut one, mut two) = (one.peekable(), two.peekable());
-    std::iter::from_fn(move || match (one.peek(), two.peek()) {
-        (Some((left, _)), Some((right, _))) if left < right => one.next(),
-        (Some(_), None) => one.next(),
-        (_, _) => two.next(),
-    })
+/// Whether a log becomes another by taking in, one by one, the other's writes that are later than all of its own.
+fn becomes(mine: &[Entry], theirs: &[Entry]) -> bool {
+    let version = mine.last().map_or(0, |entry| entry.dot.counter);
+    let (old, new) = theirs.split_at(theirs.partition_point(|entry| entry.dot.counter <= version));
+    let stays = |entry: &&Entry| !new.iter().any(|later| later.key == entry.key);
+    mine.len() + new.len() <= MAX_KEYS && mine.iter().filter(stays).eq(old)
 }
 
-const fn version_hash(dot: Dot) -> u64 {
+pub(crate) const fn version_hash(dot: Dot) -> u64 {
     mix2(dot.writer.0 as u64 | 1 << 40, dot.counter)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rumormill_protocol::WarmBoot;
+
     use super::*;
 
     fn entry(writer: u32, counter: u64, key: &str) -> Entry {
@@ -121,32 +158,96 @@ mod tests {
         }
     }
 
-    fn warm() -> Arc<WarmBoot> {
+    fn warm() -> Arc<Base> {
         let entries = (0..4).flat_map(|writer| [entry(writer, 1, "a"), entry(writer, 2, "b")]).collect();
-        Arc::new(WarmBoot { roster: Vec::new(), entries })
+        Arc::new(Base::new(&Arc::new(WarmBoot::new(Vec::new(), entries))))
+    }
+
+    fn all(store: &Store) -> Vec<Entry> {
+        store.logs().flat_map(|(_, log)| log.to_vec()).collect()
+    }
+
+    fn put(store: &mut Store, writer: u32, key: &str) {
+        store.write(NodeId(writer), 0, Arc::from(key), Arc::from([9])).expect("a new write");
     }
 
     #[test]
     fn a_state_learned_write_by_write_equals_one_booted_warm() {
         let (mut booted, mut learned) = (Store::default(), Store::default());
-        booted.load(&warm());
-        for entry in &warm().entries {
-            assert!(learned.apply(entry));
-            assert!(!learned.apply(entry), "a write is new once");
+        booted.load(warm());
+        for entry in &warm().warm.entries {
+            let one = std::slice::from_ref(entry);
+            assert_eq!(learned.apply(one), [true]);
+            assert_eq!(learned.apply(one), [false], "a write is new once");
         }
         assert_eq!(booted.hash(), learned.hash());
-        let all = |store: &Store| store.logs().flat_map(|(_, log)| log.to_vec()).collect::<Vec<_>>();
         assert_eq!(all(&booted), all(&learned));
     }
 
     #[test]
     fn a_later_write_of_a_key_replaces_the_earlier() {
         let mut store = Store::default();
-        store.load(&warm());
-        let written = store.write(NodeId(2), 0, Arc::from("a"), Arc::from([9])).expect("a new write");
-        assert_eq!(written.dot.counter, 3);
+        store.load(warm());
+        put(&mut store, 2, "a");
         assert_eq!(store.log(NodeId(2)).iter().map(|entry| entry.dot.counter).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(store.entry(Dot { writer: NodeId(2), counter: 1 }), None);
         assert_eq!(store.logs().count(), 4);
+    }
+
+    #[test]
+    fn nodes_with_commons_hold_one_log_of_what_they_learned_apart() {
+        let commons = Arc::new(Commons::default());
+        let mut stores = [0, 1].map(|_| Store::new(Some(Arc::clone(&commons))));
+        for store in &mut stores {
+            store.load(warm());
+            store.apply(&[entry(1, 3, "b")]);
+            store.apply(&[entry(1, 4, "c")]);
+        }
+        assert!(std::ptr::eq(stores[0].log(NodeId(1)), stores[1].log(NodeId(1))));
+        assert_eq!(stores[0].log(NodeId(1)).len(), 3);
+        // Another write under the same name is kept apart.
+        let mut odd = Store::new(Some(commons));
+        odd.load(warm());
+        odd.apply(&[entry(1, 4, "other")]);
+        assert_eq!(odd.log(NodeId(1))[2].key, Arc::from("other"));
+    }
+
+    proptest! {
+        /// Each step writes at the source; now and then the receiver takes in some writes, or all that the source has.
+        #[test]
+        fn merging_a_shared_part_is_applying_all_its_entries(
+            steps in proptest::collection::vec((0u32..6, 0usize..5, 0u8..4), 1..60),
+        ) {
+            let base = warm();
+            let mut stores = [0, 1, 2].map(|_| Store::default());
+            stores.iter_mut().for_each(|store| store.load(Arc::clone(&base)));
+            let [source, merged, applied] = &mut stores;
+            for (writer, key, then) in steps {
+                let key = ["a", "b", "c", "d", "e"][key];
+                if then == 0 {
+                    // A write that the source does not know yet, nor will know.
+                    let counter = source.version(NodeId(writer)) + 1;
+                    for store in [&mut *merged, &mut *applied] {
+                        store.apply(&[entry(writer, counter, "stray")]);
+                    }
+                }
+                put(source, writer, key);
+                if then != 1 {
+                    continue;
+                }
+                for part in source.state().parts() {
+                    let new = merged.merge(&part);
+                    let mut expected = Vec::new();
+                    for entry in part.entries() {
+                        if applied.apply(std::slice::from_ref(entry)) == [true] {
+                            expected.push(entry.dot);
+                        }
+                    }
+                    prop_assert_eq!(new, expected);
+                }
+                prop_assert_eq!(all(merged), all(applied));
+                prop_assert_eq!(merged.hash(), applied.hash());
+            }
+        }
     }
 }

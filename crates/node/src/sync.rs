@@ -9,11 +9,12 @@ use crate::{
     log::{Holders, Log},
     membership::MAX_MEMBERS,
     message::{Body, Digest, Meet, Names},
+    peer_map::PeerMap,
     store::Store,
 };
 
 /// Encoded bytes of writes that one message carries, but for the last write of it.
-const CHUNK_BYTES: usize = 64 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Writers that one digest names at most: it then stays below the longest message.
 const DIGEST_WRITERS: u32 = 16_384;
@@ -34,9 +35,9 @@ const MAX_RESUMES: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Sync {
     log: Log,
-    links: BTreeMap<NodeId, Link>,
+    links: PeerMap<Link>,
     /// How far this node took a peer's log: its life and the position.
-    taken: BTreeMap<NodeId, (u32, u64)>,
+    taken: PeerMap<(u32, u64)>,
     bits_in_use: Holders,
     /// Who sends what this node lacks, until when. One at a time: several would all send the same.
     feeder: Option<(NodeId, Time)>,
@@ -51,7 +52,7 @@ struct Link {
     names: Names,
     life: u32,
     /// What this node said last, and where its log stood then, until the peer's answer.
-    said: Option<(Meet, u64)>,
+    said: Option<Box<(Meet, u64)>>,
     /// Up to where the peer has this node's log; unknown until both have met.
     cursor: Option<u64>,
     /// Where the log stood when the first part of the peer's digest was answered.
@@ -92,7 +93,7 @@ impl Sync {
     }
 
     pub(crate) fn down(&mut self, peer: NodeId) {
-        if let Some(link) = self.links.remove(&peer) {
+        if let Some(link) = self.links.remove(peer) {
             self.bits_in_use &= !link.bit;
             self.log.forget(link.bit);
         }
@@ -128,35 +129,35 @@ impl Sync {
     }
 
     pub(crate) fn is_up(&self, peer: NodeId) -> bool {
-        self.links.contains_key(&peer)
+        self.links.contains(peer)
     }
 
     pub(crate) fn peers(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.links.keys().copied()
+        self.links.peers()
     }
 
     pub(crate) fn names(&self, peer: NodeId) -> Names {
-        self.links.get(&peer).map_or(Names::Full, |link| link.names)
+        self.links.get(peer).map_or(Names::Full, |link| link.names)
     }
 
     /// How far this node took the peer's log before, for its Meet.
     pub(crate) fn resume(&self, peer: NodeId) -> Option<(u32, u64)> {
-        self.taken.get(&peer).copied()
+        self.taken.get(peer).copied()
     }
 
     /// This node says `meet` to `peer` now.
     pub(crate) fn say_meet(&mut self, peer: NodeId, meet: Meet) {
         let end = self.log.end();
-        if let Some(link) = self.links.get_mut(&peer) {
-            link.said = Some((meet, end));
+        if let Some(link) = self.links.get_mut(peer) {
+            link.said = Some(Box::new((meet, end)));
             link.cursor = None;
         }
     }
 
     /// The peer said its Meet.
     pub(crate) fn hear_meet(&mut self, peer: NodeId, theirs: &Meet, roster_len: usize) -> Met {
-        let Some(link) = self.links.get_mut(&peer) else { return Met::default() };
-        let Some((mine, stood_at)) = link.said.take() else {
+        let Some(link) = self.links.get_mut(peer) else { return Met::default() };
+        let Some((mine, stood_at)) = link.said.take().map(|said| *said) else {
             return Met { answer_first: !theirs.answer, ..Met::default() };
         };
         link.life = theirs.life;
@@ -187,7 +188,7 @@ impl Sync {
 
     /// A write arrived from `peer`.
     pub(crate) fn received(&mut self, peer: NodeId, dot: Dot, new: bool) {
-        let bit = self.links.get(&peer).map_or(0, |link| link.bit);
+        let bit = self.links.get(peer).map_or(0, |link| link.bit);
         if new {
             self.log.push(dot, bit);
         } else {
@@ -197,42 +198,42 @@ impl Sync {
 
     /// This node now has all of the peer's log up to `upto`.
     pub(crate) fn took(&mut self, peer: NodeId, upto: u64) {
-        let Some(link) = self.links.get(&peer) else { return };
-        if !self.taken.contains_key(&peer) && self.taken.len() >= MAX_RESUMES {
-            let gone = self.taken.keys().find(|known| !self.links.contains_key(known)).copied();
-            self.taken.remove(&gone.unwrap_or(peer));
+        let Some(link) = self.links.get(peer) else { return };
+        if !self.taken.contains(peer) && self.taken.len() >= MAX_RESUMES {
+            let gone = self.taken.peers().find(|known| !self.links.contains(*known));
+            self.taken.remove(gone.unwrap_or(peer));
         }
-        if self.taken.len() < MAX_RESUMES || self.taken.contains_key(&peer) {
+        if self.taken.len() < MAX_RESUMES || self.taken.contains(peer) {
             self.taken.insert(peer, (link.life, upto));
         }
     }
 
     /// Whether the peer may lack something that is in the log.
     pub(crate) fn is_behind(&self, peer: NodeId) -> bool {
-        self.links.get(&peer).and_then(|link| link.cursor).is_some_and(|cursor| cursor < self.log.end())
+        self.links.get(peer).and_then(|link| link.cursor).is_some_and(|cursor| cursor < self.log.end())
     }
 
     /// Whether both have met and the peer was sent all there is.
     pub(crate) fn is_even(&self, peer: NodeId) -> bool {
         let end = self.log.end();
-        self.links.get(&peer).is_some_and(|link| link.said.is_none() && link.cursor == Some(end))
+        self.links.get(peer).is_some_and(|link| link.said.is_none() && link.cursor == Some(end))
     }
 
     /// What the peer has is not what its cursor says: at the next meeting it is asked for its digest.
     pub(crate) fn doubt(&mut self, peer: NodeId) {
-        if let Some(link) = self.links.get_mut(&peer) {
+        if let Some(link) = self.links.get_mut(peer) {
             link.doubted = true;
         }
     }
 
     /// Whether the peer fell so far behind that both have to meet again.
     pub(crate) fn is_lost(&self, peer: NodeId) -> bool {
-        self.links.get(&peer).and_then(|link| link.cursor).is_some_and(|cursor| !self.log.reaches(cursor))
+        self.links.get(peer).and_then(|link| link.cursor).is_some_and(|cursor| !self.log.reaches(cursor))
     }
 
     /// The next message of writes that the peer lacks; `None` when it lacks nothing any more.
     pub(crate) fn delta(&mut self, peer: NodeId, store: &Store) -> Option<Body> {
-        let link = self.links.get_mut(&peer)?;
+        let link = self.links.get_mut(peer)?;
         let mut cursor = link.cursor?;
         let mut entries = Vec::new();
         let mut bytes = 0;
@@ -250,7 +251,7 @@ impl Sync {
 
     /// Answers a part of the peer's digest with what it lacks.
     pub(crate) fn answer(&mut self, peer: NodeId, digest: &Digest, store: &Store) -> Vec<Body> {
-        let Some(link) = self.links.get_mut(&peer) else { return Vec::new() };
+        let Some(link) = self.links.get_mut(peer) else { return Vec::new() };
         if digest.first == 0 {
             link.answered_from = self.log.end();
         }
@@ -298,7 +299,7 @@ impl Sync {
 }
 
 /// Splits writes into messages of about [`CHUNK_BYTES`].
-pub(crate) fn chunks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Vec<Entry>> {
+fn chunks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Vec<Entry>> {
     let mut chunks: Vec<Vec<Entry>> = Vec::new();
     let mut bytes = CHUNK_BYTES;
     for entry in entries {

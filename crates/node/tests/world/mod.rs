@@ -13,7 +13,7 @@ use rand::RngExt;
 use rumormill_node::{Body, Config, Message, Node};
 use rumormill_protocol::{
     Channel, Command, Contact, Dot, Entry, Event, LinkEvent, NodeId, Output, Protocol, Purpose, Random,
-    Start, Time, WarmBoot, Wire, generator, stream,
+    Start, Time, WarmBoot, Wire, generator, mix, stream,
 };
 
 const DELAY: Duration = Duration::from_millis(5);
@@ -22,7 +22,8 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What the network carries.
 enum Parcel {
-    Message(NodeId, Vec<u8>),
+    /// As bytes, or as it was said where the world does not encode.
+    Message(NodeId, Result<Vec<u8>, Message>),
     Link(NodeId, LinkEvent),
 }
 
@@ -33,6 +34,8 @@ pub(crate) struct World {
     pub(crate) meets: usize,
     /// The probability that a datagram is lost.
     pub(crate) loss: f64,
+    /// Whether messages are passed on as they are said, without encoding them.
+    pub(crate) typed: bool,
     config: Config,
     links: BTreeSet<(NodeId, NodeId)>,
     /// Who holds which links.
@@ -40,10 +43,12 @@ pub(crate) struct World {
     /// Ways on which nothing arrives.
     cut: BTreeSet<(NodeId, NodeId)>,
     /// What waits for such a way to open, as a stream's bytes do.
-    held: Vec<(NodeId, NodeId, Vec<u8>)>,
+    held: Vec<(NodeId, NodeId, Result<Vec<u8>, Message>)>,
     under_way: BTreeMap<(Time, u64), (NodeId, Parcel)>,
     sent: u64,
     random: Random,
+    /// A hash of all outputs in their order: who, when, what, byte by byte.
+    pub(crate) trace: u64,
 }
 
 impl World {
@@ -54,6 +59,7 @@ impl World {
             events: Vec::new(),
             meets: 0,
             loss: 0.0,
+            typed: false,
             config: config.clone(),
             links: BTreeSet::new(),
             pins: BTreeSet::new(),
@@ -62,6 +68,7 @@ impl World {
             under_way: BTreeMap::new(),
             sent: 0,
             random: generator(99),
+            trace: 0,
         };
         world.nodes = (0..count).map(|number| Some(world.node(NodeId(number), 0))).collect();
         world
@@ -71,11 +78,17 @@ impl World {
         let mut world = Self::silent(count, config);
         let entries =
             (0..count).flat_map(|writer| (1..=3).map(move |counter| entry(writer, counter))).collect();
-        let warm = Arc::new(WarmBoot { roster: (0..count).map(contact).collect(), entries });
+        let warm = Arc::new(WarmBoot::new((0..count).map(contact).collect(), entries));
         for number in 0..count {
             world.command(NodeId(number), Command::Warm(Arc::clone(&warm)));
         }
         world
+    }
+
+    /// One more node, silent until it is told to join.
+    pub(crate) fn enter(&mut self, number: u32) {
+        let node = self.node(NodeId(number), 0);
+        self.nodes.push(Some(node));
     }
 
     fn node(&self, me: NodeId, generation: u32) -> Node {
@@ -118,9 +131,9 @@ impl World {
     /// All ways are open again, and what waited on streams arrives.
     pub(crate) fn heal(&mut self) {
         self.cut.clear();
-        for (from, to, bytes) in std::mem::take(&mut self.held) {
+        for (from, to, said) in std::mem::take(&mut self.held) {
             if self.links.contains(&(from.min(to), from.max(to))) {
-                self.post(to, DELAY, Parcel::Message(from, bytes));
+                self.post(to, DELAY, Parcel::Message(from, said));
             }
         }
     }
@@ -141,6 +154,7 @@ impl World {
 
     fn drain(&mut self, from: NodeId) {
         while let Some(output) = self.nodes[from.index()].as_mut().and_then(Node::poll_output) {
+            self.note(from, &output);
             match output {
                 Output::Connect(to) => {
                     self.pins.insert((from, to));
@@ -156,13 +170,28 @@ impl World {
                 }
                 Output::Send { to, channel, message, .. } => {
                     if self.connect(from, to) {
-                        self.carry(from, to, channel, &message);
+                        self.carry(from, to, channel, message);
                     }
                 }
                 Output::Event(event) => self.events.push((self.now, from, event)),
                 Output::Introduce { .. } => {}
             }
         }
+    }
+
+    fn note(&mut self, from: NodeId, output: &Output<Message>) {
+        let mut bytes = match output {
+            Output::Send { to, channel, cause, message } => {
+                let mut bytes = format!("{to} {channel:?} {cause:?}").into_bytes();
+                let written = message.encode(&mut bytes);
+                assert_eq!(message.sizes().payload, written.payload);
+                bytes
+            }
+            other => format!("{other:?}").into_bytes(),
+        };
+        bytes.extend_from_slice(&from.0.to_le_bytes());
+        bytes.extend_from_slice(&self.now.nanos().to_le_bytes());
+        self.trace = bytes.into_iter().fold(self.trace, |trace, byte| mix(trace ^ u64::from(byte)));
     }
 
     /// Says whether there is a connection, made now if need be: both ends then hear of it.
@@ -184,15 +213,20 @@ impl World {
         true
     }
 
-    fn carry(&mut self, from: NodeId, to: NodeId, channel: Channel, message: &Message) {
+    fn carry(&mut self, from: NodeId, to: NodeId, channel: Channel, message: Message) {
         self.meets += usize::from(matches!(message.body, Body::Meet(_)));
-        let mut bytes = Vec::new();
-        message.encode(&mut bytes);
+        let said = if self.typed {
+            Err(message)
+        } else {
+            let mut bytes = Vec::new();
+            message.encode(&mut bytes);
+            Ok(bytes)
+        };
         match channel {
-            Channel::Stream if self.cut.contains(&(from, to)) => self.held.push((from, to, bytes)),
+            Channel::Stream if self.cut.contains(&(from, to)) => self.held.push((from, to, said)),
             Channel::Datagram if self.cut.contains(&(from, to)) => {}
             Channel::Datagram if self.loss > 0.0 && self.random.random_bool(self.loss) => {}
-            _ => self.post(to, DELAY, Parcel::Message(from, bytes)),
+            _ => self.post(to, DELAY, Parcel::Message(from, said)),
         }
     }
 
@@ -239,8 +273,9 @@ impl World {
                     self.connect(to, peer);
                 }
             }
-            Parcel::Message(from, bytes) => {
-                let message = Message::decode(&bytes).expect("what a node encodes decodes");
+            Parcel::Message(from, said) => {
+                let message = said
+                    .map_or_else(|message| message, |bytes| Message::decode(&bytes).expect("it was encoded"));
                 node.handle_message(now, from, message);
             }
         }
