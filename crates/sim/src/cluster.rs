@@ -1,0 +1,128 @@
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use rumormill_lab::{Action, Census, Cluster, ClusterError, Equipment, Inspection, NodeCensus, Stamped};
+use rumormill_link::NetworkConfig;
+use rumormill_protocol::{Contact, NodeId, Time};
+
+use crate::{fingerprint::Fingerprint, machine::Machine, node::Node, shard::Shard, windows};
+
+/// The most nodes of a cluster: as many as have an address.
+pub const NODES_MAX: usize = 1 << 24;
+
+/// Nodes in virtual time. What happens depends on the seed, the settings and what is asked of it alone: not on the
+/// machine, nor on how many shards work side by side.
+pub struct SimCluster<M: Machine> {
+    mold: M::Mold,
+    nodes: usize,
+    shards: Vec<Shard<M>>,
+    lookahead: Duration,
+    now: Time,
+}
+
+impl<M: Machine> SimCluster<M> {
+    /// Nodes that are silent until they are told to start, on so many shards; on one where the network has no least
+    /// latency to keep them apart.
+    pub fn new(nodes: usize, seed: u64, shards: usize, network: &NetworkConfig, mold: M::Mold) -> Self {
+        let shards = if network.latency.is_zero() { 1 } else { shards.clamp(1, nodes.max(1)) };
+        let shard = |number: usize| {
+            let nodes = (number..nodes).step_by(shards);
+            let node = |id| Node::new(&mold, NodeId(id as u32), network.clone(), seed);
+            Shard::new(number, shards, nodes.map(node).collect())
+        };
+        let all = (0..shards).map(shard).collect();
+        Self { nodes, shards: all, lookahead: network.latency, now: Time::ZERO, mold }
+    }
+
+    fn fingerprint(&self, of: impl Fn(&Shard<M>) -> Fingerprint) -> Fingerprint {
+        let mut sum = Fingerprint::default();
+        self.shards.iter().for_each(|shard| sum.join(of(shard)));
+        sum
+    }
+}
+
+/// Where a simulated node listens.
+pub fn address(node: NodeId) -> SocketAddr {
+    let [_, high, middle, low] = node.0.to_be_bytes();
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, high, middle, low)), PORT)
+}
+
+/// Who listens at an address; nobody where it is not of the simulated network.
+pub fn node_at(address: SocketAddr) -> Option<NodeId> {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.octets()[0] == 10 && address.port() == PORT => {
+            Some(NodeId(u32::from(ip) & 0x00ff_ffff))
+        }
+        _ => None,
+    }
+}
+
+const PORT: u16 = 7_946;
+
+impl<M: Machine> Cluster for SimCluster<M> {
+    fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    fn contacts(&self) -> Vec<Contact> {
+        (0..self.nodes as u32).map(NodeId).map(|id| Contact { id, address: address(id) }).collect()
+    }
+
+    fn equipment(&self) -> Equipment {
+        Equipment::default()
+    }
+
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn advance_to(&mut self, until: Time) -> Result<(), ClusterError> {
+        windows::run_until(&mut self.shards, until, self.lookahead);
+        self.now = self.now.max(until);
+        Ok(())
+    }
+
+    fn act(&mut self, node: NodeId, action: Action) -> Result<(), ClusterError> {
+        let shards = self.shards.len();
+        self.shards[node.index() % shards].act(self.now, &self.mold, node, action);
+        Ok(())
+    }
+
+    fn drain_events(&mut self, into: &mut dyn FnMut(Stamped)) {
+        self.shards.iter_mut().flat_map(|shard| shard.events.drain(..)).for_each(into);
+    }
+
+    fn census(&mut self) -> Result<Census, ClusterError> {
+        let mut census = Census {
+            nodes: vec![NodeCensus::default(); self.nodes],
+            event_hash: Some(
+                self.fingerprint(|shard| {
+                    let mut sum = shard.packets;
+                    sum.join(shard.happened);
+                    sum
+                })
+                .to_string(),
+            ),
+            packet_hash: M::EVERY_PACKET.then(|| self.fingerprint(|shard| shard.packets).to_string()),
+            ..Census::default()
+        };
+        let shards = self.shards.len();
+        for (number, shard) in self.shards.iter().enumerate() {
+            for (place, node) in shard.nodes().iter().enumerate() {
+                census.nodes[place * shards + number] = node.census(self.now);
+            }
+        }
+        Ok(census)
+    }
+
+    fn inspect(&mut self, members: &[NodeId], writers: &[NodeId]) -> Result<Vec<Inspection>, ClusterError> {
+        let nodes = self.shards.iter().flat_map(Shard::nodes);
+        let mut inspections: Vec<_> = nodes.filter_map(|node| node.inspect(members, writers)).collect();
+        inspections.sort_unstable_by_key(|inspection| inspection.node);
+        Ok(inspections)
+    }
+
+    fn shut_down(self: Box<Self>) {}
+}
