@@ -40,7 +40,7 @@ pub(crate) fn boot(
     mode.clone_into(&mut report.mode);
     let (seeds, others) = contacts.split_at(warm.min(contacts.len()));
     let entries = seeds.iter().flat_map(|seed| entries(scenario, seed.id)).collect();
-    let common = Arc::new(WarmBoot { roster: seeds.to_vec(), entries });
+    let common = Arc::new(WarmBoot::new(seeds.to_vec(), entries));
     let mut looks = Looks::new(cluster, report);
     for seed in seeds {
         ticker.check()?;

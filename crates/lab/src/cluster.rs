@@ -114,6 +114,11 @@ pub struct Census {
     pub kernel_drops: u64,
     /// The kernel's own count of what passed the interface that carries all packets; nothing where there is none.
     pub interface: Option<Interface>,
+    /// A digest of all that happened since the run began; nothing where a run cannot be repeated exactly.
+    pub event_hash: Option<String>,
+    /// A digest of all packets by time, sender, receiver and size; nothing where a run cannot be repeated exactly, or
+    /// packets are not simulated one by one.
+    pub packet_hash: Option<String>,
 }
 
 /// What a network interface counted since it came up.

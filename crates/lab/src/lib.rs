@@ -20,7 +20,7 @@ pub use machine::{Load, descriptor_limit, environment, raise_descriptor_limit};
 pub use progress::{Phase, Progress, Snapshot};
 pub use runner::run_variant;
 pub use scenario::{
-    Boot, ClusterSettings, Compression, Direction, Dissemination, Draft, Fault, FaultKind, NetworkSettings,
-    NodePreset, NodeSettings, PRESETS, PeersMode, Phases, Rate, Scenario, ScenarioError, StateMode, Strike,
-    Victims, WorkloadSettings,
+    Boot, ClusterSettings, Compression, Direction, Dissemination, Draft, EpidemicSettings, Fault, FaultKind,
+    NetworkSettings, NodePreset, NodeSettings, PRESETS, PeersMode, Phases, Rate, Scenario, ScenarioError,
+    StateMode, Strike, Victims, WorkloadSettings,
 };

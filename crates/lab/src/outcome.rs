@@ -4,7 +4,7 @@ use rumormill_measure::{
     Bandwidth, Boot, Conditions, Convergence, Detection, FaultReport, KernelCount, Ledger, LoadReport,
     Membership, RealTime, Transport, Variant, judge,
 };
-use rumormill_protocol::{Cause, Time};
+use rumormill_protocol::Time;
 
 use crate::{Census, FaultKind, NodeCensus, Scenario};
 
@@ -31,6 +31,9 @@ pub(crate) struct Outcome {
     pub(crate) detection: Detection,
     pub(crate) membership: Membership,
     pub(crate) faults: Vec<FaultReport>,
+    /// See [`Census`], at the end of the run.
+    pub(crate) event_hash: Option<String>,
+    pub(crate) packet_hash: Option<String>,
 }
 
 impl Outcome {
@@ -80,6 +83,8 @@ impl Outcome {
         Variant {
             name: name.to_owned(),
             protocol: protocol.to_owned(),
+            world: None,
+            fidelity: None,
             nodes: after.nodes.len() as u64,
             measured_seconds,
             verdict,
@@ -89,12 +94,13 @@ impl Outcome {
             detection: self.detection,
             membership: self.membership,
             faults: self.faults,
-            checks_per_period: checks_per_period(&ledgers, &self.live_seconds, scenario.node.protocol_period),
+            checks_per_period: checks_per_period(&ledgers, measured_seconds, scenario.node.protocol_period),
             scheduler_lag_us,
             transport,
             load: self.load,
-            event_hash: None,
-            packet_hash: None,
+            event_hash: self.event_hash,
+            packet_hash: self.packet_hash,
+            epidemic: None,
         }
     }
 }
@@ -140,17 +146,15 @@ fn drift(first: f64, second: f64) -> Option<f64> {
     Some(second / first - 1.0).filter(|drift| drift.is_finite())
 }
 
-/// Direct probes sent per node and protocol period.
-fn checks_per_period(ledgers: &[Ledger], live_seconds: &[f64], period: Duration) -> f64 {
-    let probes: u64 = ledgers.iter().map(|ledger| ledger.messages[Cause::Probe.index()]).sum();
-    let periods = live_seconds.iter().sum::<f64>() / period.as_secs_f64();
-    if periods > 0.0 { probes as f64 / periods } else { 0.0 }
+/// Direct liveness checks asked for in a protocol period, all nodes together.
+fn checks_per_period(ledgers: &[Ledger], measured_seconds: f64, period: Duration) -> f64 {
+    let checks: u64 = ledgers.iter().map(|ledger| ledger.checks).sum();
+    let periods = measured_seconds / period.as_secs_f64();
+    if periods > 0.0 { checks as f64 / periods } else { 0.0 }
 }
 
 #[cfg(test)]
 mod tests {
-    use rumormill_protocol::Sizes;
-
     use super::*;
     use crate::Interface;
 
@@ -168,15 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_probes_once_a_period_checks_once_a_period() {
-        let mut ledger = Ledger::default();
-        for _ in 0..20 {
-            ledger.message(Cause::Probe, Sizes { payload: 1, compressed: 1 });
-            ledger.message(Cause::Ack, Sizes { payload: 1, compressed: 1 });
-        }
-        let per_period =
-            checks_per_period(&[ledger, Ledger::default()], &[10.0, 0.0], Duration::from_millis(500));
-        assert_eq!(per_period, 1.0);
+    fn the_checks_of_all_nodes_are_counted_together_by_the_protocol_period() {
+        let checks = |checks| Ledger { checks, ..Ledger::default() };
+        // Two nodes that check once in each of 20 periods, and one that is down.
+        let ledgers = [checks(20), checks(20), checks(0)];
+        assert_eq!(checks_per_period(&ledgers, 10.0, Duration::from_millis(500)), 2.0);
+        assert_eq!(checks_per_period(&ledgers, 0.0, Duration::from_millis(500)), 0.0);
     }
 
     #[test]

@@ -266,6 +266,8 @@ impl<'a> Run<'a> {
             detection: self.recorder.detection(end.0),
             membership: self.recorder.membership(),
             faults: self.recorder.faults(),
+            event_hash: end.1.event_hash,
+            packet_hash: end.1.packet_hash,
             before,
             half: self.half,
             after,

@@ -13,6 +13,9 @@ const CAUSES: usize = Cause::ALL.len();
 pub struct Ledger {
     /// Messages by cause, in the order of [`Cause::ALL`].
     pub messages: [u64; CAUSES],
+    /// Direct liveness checks that the protocol asked for, whether or not a connection stood: unlike `messages`, also
+    /// those that waited for one and were dropped in the end.
+    pub checks: u64,
     /// Encoded bytes by cause, before compression.
     pub payload: [u64; CAUSES],
     /// Bytes by cause as handed to the transport: after compression.
@@ -94,6 +97,7 @@ impl Ledger {
             self.compressed[cause] = join(self.compressed[cause], other.compressed[cause]);
         }
         for (mine, theirs) in [
+            (&mut self.checks, other.checks),
             (&mut self.quic_bytes, other.quic_bytes),
             (&mut self.packets, other.packets),
             (&mut self.handshake_bytes, other.handshake_bytes),
@@ -123,6 +127,7 @@ mod tests {
 
     fn ledger(scale: u64) -> Ledger {
         let mut ledger = Ledger {
+            checks: 9 * scale,
             quic_bytes: 1_000 * scale,
             packets: 10 * scale,
             handshake_bytes: 11 * scale,

@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a phase cost this process and its machine. Shares are of all cores, from 0 to 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LoadReport {
     /// How long it took on the wall clock.
     pub wall_seconds: f64,

@@ -3,8 +3,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, Boot, Convergence, Detection, Environment, FaultReport, LoadReport, Membership, Summary,
-    Transport, Verdict,
+    Bandwidth, Boot, Convergence, Detection, Difference, Environment, Epidemic, FaultReport, LoadReport,
+    Membership, Summary, Transport, Verdict,
 };
 
 /// The version of the names in a result. It rises when one is renamed, removed or given another unit.
@@ -24,7 +24,7 @@ pub struct RunResult {
     pub tool: String,
     /// The seed of the run.
     pub seed: u64,
-    /// The world it ran in.
+    /// The world it ran in: of several, the first variant's.
     pub world: World,
     /// The scenario's name.
     pub scenario: String,
@@ -34,6 +34,9 @@ pub struct RunResult {
     pub verdict: Verdict,
     /// What was compared, in the order asked for.
     pub variants: Vec<Variant>,
+    /// Where variants differ in their world alone: how far each is from the last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
 }
 
 /// In what nodes live.
@@ -58,36 +61,54 @@ impl fmt::Display for World {
     }
 }
 
-/// One protocol with one set of settings, and what it took.
+/// One protocol with one set of settings, and what it took. Of an epidemic, which has no cluster, only some of it is
+/// written; what is missing reads as nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Variant {
     /// What it is called in this result.
     pub name: String,
     /// Which protocol.
     pub protocol: String,
+    /// The world it ran in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub world: Option<World>,
+    /// In virtual time: what was simulated of each connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fidelity: Option<String>,
     /// How many nodes, failed ones included.
     pub nodes: u64,
     /// How long the measured phase was, on the world's clock.
+    #[serde(default)]
     pub measured_seconds: f64,
     /// Whether it can be trusted.
     pub verdict: Verdict,
     /// How its nodes became a cluster.
+    #[serde(default)]
     pub boot: Boot,
     /// What it sent.
+    #[serde(default)]
     pub bandwidth: Bandwidth,
     /// How fast writes reached the nodes.
+    #[serde(default)]
     pub convergence: Convergence,
     /// How fast failures were noticed.
+    #[serde(default)]
     pub detection: Detection,
     /// What the nodes believed of each other at the end.
+    #[serde(default)]
     pub membership: Membership,
     /// What broke, in the order of time.
+    #[serde(default)]
     pub faults: Vec<FaultReport>,
-    /// Direct probes sent per node and protocol period.
+    /// Direct liveness checks asked for in a protocol period, all nodes together.
+    #[serde(default)]
     pub checks_per_period: f64,
     /// How late nodes were woken for what they had planned.
+    #[serde(default)]
     pub scheduler_lag_us: Summary,
     /// What became of connections and packets.
+    #[serde(default)]
     pub transport: Transport,
     /// What the measured phase cost the machine; its fields stand beside these.
     #[serde(flatten)]
@@ -98,6 +119,9 @@ pub struct Variant {
     /// A hash over all packets, in a world that repeats itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packet_hash: Option<String>,
+    /// What it came to, where it is an epidemic; the figures of a cluster are then missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epidemic: Option<Epidemic>,
 }
 
 #[cfg(test)]
@@ -111,6 +135,8 @@ mod tests {
         let variant = Variant {
             name: "delta".into(),
             protocol: "rumormill".into(),
+            world: Some(World::Local),
+            fidelity: None,
             nodes: 10,
             measured_seconds: 60.0,
             verdict: Verdict { status: Status::Valid, reasons: Vec::new(), warnings: Vec::new() },
@@ -130,6 +156,7 @@ mod tests {
             load: LoadReport { machine_busy_share: Some(0.25), ..LoadReport::default() },
             event_hash: None,
             packet_hash: None,
+            epidemic: None,
         };
         RunResult {
             schema_version: SCHEMA_VERSION,
@@ -141,6 +168,7 @@ mod tests {
             environment: Environment::default(),
             verdict: Verdict::of_run(std::slice::from_ref(&variant)),
             variants: vec![variant],
+            differences: Vec::new(),
         }
     }
 

@@ -2,6 +2,8 @@
 
 mod bars;
 mod comparison;
+mod differences;
+mod epidemic;
 mod notes;
 mod ratio;
 mod rows;

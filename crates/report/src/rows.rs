@@ -11,7 +11,7 @@ mod faults;
 const SMALL_SHARE: f64 = 0.005;
 
 /// Follows every figure of a variant that is not valid.
-const MARK: &str = " !";
+pub(crate) const MARK: &str = " !";
 
 /// All figures, one column a variant.
 pub(crate) fn table(variants: &[Variant]) -> Table {

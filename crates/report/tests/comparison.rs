@@ -1,9 +1,9 @@
 //! The comparison as text, from results made by hand.
 
 use rumormill_measure::{
-    Bandwidth, Boot, Convergence, Detection, Environment, FaultReport, Layers, LoadReport, METHOD_VERSION,
-    Membership, Reason, Reduction, RunResult, SCHEMA_VERSION, Spread, Summary, Transport, Variant, Verdict,
-    Warning, World,
+    Bandwidth, Boot, Convergence, Detection, Difference, Environment, FaultReport, Layers, LoadReport,
+    METHOD_VERSION, Membership, Reason, Reduction, RunResult, SCHEMA_VERSION, Spread, Summary, Transport,
+    Variant, Verdict, Warning, World,
 };
 use rumormill_report::comparison;
 
@@ -18,6 +18,8 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
     Variant {
         name: name.into(),
         protocol: "rumormill".into(),
+        world: None,
+        fidelity: None,
         nodes: 100,
         measured_seconds: 30.0,
         verdict,
@@ -78,6 +80,7 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
         },
         event_hash: None,
         packet_hash: None,
+        epidemic: None,
     }
 }
 
@@ -120,6 +123,7 @@ fn result(variants: Vec<Variant>) -> RunResult {
         },
         verdict: Verdict::of_run(&variants),
         variants,
+        differences: Vec::new(),
     }
 }
 
@@ -362,4 +366,54 @@ fn messages_that_were_never_sent_have_a_row_where_there_are_any() {
     assert!(!comparison(&result(vec![one.clone()])).contains("dropped"));
     one.transport.messages_dropped = 1_234;
     assert_eq!(row(&comparison(&result(vec![one])), "messages dropped, in all"), ["1,234"]);
+}
+
+#[test]
+fn differences_between_worlds_are_in_per_cent_with_what_is_allowed() {
+    let worlds = [(World::Sim, Some("message")), (World::Local, None)];
+    let variants = worlds.map(|(world, fidelity)| {
+        let mut one = variant(&world.to_string(), 2_000.0, "delta", valid());
+        (one.world, one.fidelity) = (Some(world), fidelity.map(str::to_owned));
+        one
+    });
+    let mut result = result(variants.into());
+    assert!(!comparison(&result).contains("Differences"));
+    let difference = |figure: &str, value, allowed, within| Difference {
+        variant: "sim".into(),
+        reference: "local".into(),
+        figure: figure.into(),
+        value,
+        expected: 2_000.0,
+        allowed,
+        within,
+    };
+    result.differences = vec![
+        difference("bandwidth.wire_bytes_per_node_per_second.mean", 2_020.0, Some(60.0), Some(true)),
+        difference("bandwidth.by_cause_bytes_per_node_per_second.probe", 1_000.0, None, None),
+        difference("detection.first_dead_us.p50", 6_000.0, Some(200.0), None),
+        difference("convergence.t100_us.p50", 1_000.0, Some(200.0), Some(false)),
+        Difference { expected: 0.0, ..difference("detection.false_suspicions", 3.0, None, None) },
+    ];
+    let text = comparison(&result);
+    assert!(text.contains("worlds side by side") && text.contains("Differences from local"), "{text}");
+    let (_, table) = text.split_once("Differences").expect("it is there");
+    assert_eq!(row(table, "wire bytes"), ["± 3.00 %", "+1.00 % within"]);
+    assert_eq!(row(table, "probe"), ["-50.0 %"]);
+    assert_eq!(row(table, "first declared dead, p50"), ["± 10.0 %", "+200 % (few)"]);
+    assert_eq!(row(table, "writes, t100, p50"), ["± 10.0 %", "-50.0 % OUTSIDE"]);
+    assert_eq!(row(table, "false suspicions"), ["3.00 for 0"]);
+    assert_eq!(text.matches("fewer than 20 failures").count(), 1);
+
+    result.variants[1].verdict = saturated();
+    let text = comparison(&result);
+    assert!(text.contains("+1.00 % within !"), "{text}");
+}
+
+#[test]
+fn the_title_says_what_was_simulated() {
+    let mut one = variant("delta", 2_000.0, "delta", valid());
+    (one.world, one.fidelity) = (Some(World::Sim), Some("quic".into()));
+    let mut result = result(vec![one]);
+    result.world = World::Sim;
+    assert!(comparison(&result).contains("world sim, fidelity quic"));
 }

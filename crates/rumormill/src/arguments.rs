@@ -1,13 +1,17 @@
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, error::ErrorKind, value_parser};
 use rumormill_measure::World;
 
-use crate::Failure;
+use crate::{
+    Crypto, Failure, Fidelity, RUMORMILL, Setting, ViewMode,
+    worlds::{self, Place},
+};
 
 const EXAMPLES: &str = "\
 Examples:
   rumormill compare --nodes 50 --seconds 20
+  rumormill compare --nodes 10000 --on sim
   rumormill run --preset crash --nodes 200
   rumormill run --preset writes --print > writes.toml
   rumormill run writes.toml --set node.fanout=4
@@ -21,6 +25,8 @@ Examples:
   rumormill compare --nodes 300 --seconds 60 --out compare-300
   rumormill compare --nodes 50 --set cluster.value_bytes=1024 --json > result.json
   rumormill compare --set network.latency=20ms --set network.loss=0.01
+  rumormill compare --nodes 10000 --on sim
+  rumormill compare --nodes 100 --on sim --protocols rumormill,all-to-all,central
 
 Where this machine would not carry full state as often as asked, compare sends it less often and says so; --force
 sends it as asked.";
@@ -31,6 +37,7 @@ Examples:
   rumormill run --preset crash --print > crash.toml
   rumormill run crash.toml --set node.protocol_period=500ms --set node.probe_timeout=200ms
   rumormill run --preset join --nodes 300
+  rumormill run --preset epidemic --nodes 1000000 --set spread=push-pull --set repetitions=10
   rumormill run --preset writes --set network.latency=20ms --set network.jitter=5ms --set network.loss=0.01
 
 Faults are lists in a scenario file. This one cuts 5 nodes off for 20 s, and restarts others that were down for 2 s:
@@ -57,37 +64,61 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measures full state transfer and deltas side by side, under the same writes and the same crash
+    /// Measures full state transfer and deltas, or several protocols, side by side, under the same writes and crash
     #[command(after_help = COMPARE_EXAMPLES)]
-    Compare(Common),
+    Compare(Compare),
     /// Measures one scenario
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+pub(crate) struct Compare {
     #[command(flatten)]
     pub(crate) source: Source,
-    /// Prints the resolved scenario as a file, and runs nothing
-    #[arg(long)]
-    pub(crate) print: bool,
+    /// Compares these protocols instead, in this order: rumormill, all-to-all, central
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(crate) protocols: Vec<String>,
+    /// Compares worlds instead: takes one protocol to each, and says how far its figures are from those of the last
+    #[arg(
+        long,
+        value_name = "WORLD,...",
+        value_delimiter = ',',
+        conflicts_with = "on",
+        hide_possible_values = true
+    )]
+    pub(crate) worlds: Vec<Place>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Lists the scenarios that are built in, and runs nothing
+    #[arg(long, conflicts_with = "Source")]
+    pub(crate) list: bool,
+    /// Prints the resolved scenario as a file, and runs nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// The protocol that the nodes speak
+    #[arg(long, value_name = "NAME", default_value = RUMORMILL)]
+    pub(crate) protocol: String,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Where a scenario comes from, which the options then change.
+#[derive(Debug, Default, PartialEq, Eq, Args)]
+#[group(multiple = false)]
 pub(crate) struct Source {
     /// The scenario file
     #[arg(value_name = "SCENARIO.toml")]
     pub(crate) file: Option<PathBuf>,
-    /// A scenario that is built in: idle, writes, crash, join or compare
+    /// A scenario that is built in: idle, writes, crash, join, epidemic or compare
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// Lists the scenarios that are built in, and runs nothing
-    #[arg(long)]
-    pub(crate) list: bool,
 }
 
 /// What both commands take. Numbers stay texts here: the scenario knows what its keys take.
@@ -96,9 +127,22 @@ pub(crate) struct Common {
     /// How many nodes (cluster.nodes)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) nodes: Option<String>,
-    /// The world the nodes live in: local, real QUIC nodes in this process
-    #[arg(long, value_name = "WORLD", default_value = "local", value_parser = world)]
-    pub(crate) on: World,
+    /// The world the nodes live in: local, real QUIC nodes in this process, or sim, the same nodes in virtual time
+    /// [default: local; of an epidemic: sim, the only one]
+    #[arg(long, value_name = "WORLD", value_parser = world)]
+    pub(crate) on: Option<World>,
+    /// What is simulated of a connection [default: message]
+    #[arg(long, value_name = "WHAT", help_heading = OF_SIM)]
+    pub(crate) fidelity: Option<Fidelity>,
+    /// With --fidelity quic: what protects packets; it changes nothing but the time it takes [default: null]
+    #[arg(long, value_name = "HOW", help_heading = OF_SIM)]
+    pub(crate) crypto: Option<Crypto>,
+    /// Threads that carry the nodes [default: the cores of this machine]
+    #[arg(long, value_name = "N", help_heading = OF_SIM, value_parser = value_parser!(u16).range(1..=SHARDS_MAX))]
+    pub(crate) shards: Option<u16>,
+    /// How nodes hold what they think of all others; it changes nothing but memory [default: compact]
+    #[arg(long, value_name = "HOW", help_heading = OF_SIM)]
+    pub(crate) view: Option<ViewMode>,
     /// How many seconds are measured (phases.measure)
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) seconds: Option<String>,
@@ -125,10 +169,58 @@ pub(crate) struct Common {
     pub(crate) quiet: bool,
 }
 
+const OF_SIM: &str = "Options of the world sim";
+
+/// The most threads that carry simulated nodes.
+const SHARDS_MAX: i64 = 1024;
+
+impl Common {
+    /// Where nodes are to live, and how.
+    pub(crate) fn setting(&self) -> Setting {
+        self.setting_on(self.world())
+    }
+
+    /// The same in a world, whatever was asked for.
+    pub(crate) fn setting_on(&self, world: World) -> Setting {
+        self.setting_of(world, self.fidelity)
+    }
+
+    /// The world that the nodes of a cluster are to live in.
+    pub(crate) fn world(&self) -> World {
+        self.on.unwrap_or(World::Local)
+    }
+
+    /// The same in another world.
+    pub(crate) fn setting_in(&self, place: Place) -> Setting {
+        self.setting_of(place.world(), place.fidelity().or(self.fidelity))
+    }
+
+    fn setting_of(&self, world: World, fidelity: Option<Fidelity>) -> Setting {
+        Setting {
+            world,
+            fidelity: fidelity.unwrap_or(Fidelity::Message),
+            crypto: self.crypto.unwrap_or(Crypto::Null),
+            shards: self.shards.map_or_else(worlds::cores, usize::from),
+            view: self.view.unwrap_or(ViewMode::Compact),
+        }
+    }
+
+    /// An option that was given and means something in virtual time alone.
+    pub(crate) const fn option_of_sim(&self) -> Option<&'static str> {
+        match self {
+            Self { fidelity: Some(_), .. } => Some("--fidelity"),
+            Self { crypto: Some(_), .. } => Some("--crypto"),
+            Self { shards: Some(_), .. } => Some("--shards"),
+            Self { view: Some(_), .. } => Some("--view"),
+            _ => None,
+        }
+    }
+}
+
 /// What the command line asks for.
 #[derive(Debug)]
 pub(crate) enum Request {
-    Work(Command),
+    Work(Box<Command>),
     /// Help or the version.
     Text(String),
 }
@@ -136,7 +228,7 @@ pub(crate) enum Request {
 impl Arguments {
     pub(crate) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Request, Failure> {
         match Self::try_parse_from(line) {
-            Ok(arguments) => Ok(Request::Work(arguments.command)),
+            Ok(arguments) => Ok(Request::Work(Box::new(arguments.command))),
             Err(error) => match error.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                     Ok(Request::Text(error.render().to_string()))
@@ -153,11 +245,9 @@ impl Arguments {
 fn world(name: &str) -> Result<World, String> {
     match name {
         "local" => Ok(World::Local),
-        "sim" | "fleet" => Err(format!("the world {name} is not part of this version, which has only local")),
-        _ => {
-            Err("there is no such world, and this version has only local (sim and fleet are not part of it)"
-                .into())
-        }
+        "sim" => Ok(World::Sim),
+        "fleet" => Err("the world fleet is not part of this version, which has local and sim".into()),
+        _ => Err("there is no such world; this version has local and sim".into()),
     }
 }
 

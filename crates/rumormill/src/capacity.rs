@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rumormill_measure::units::count;
+use rumormill_measure::{World, units::count};
 
 /// Descriptors that are left to everything but nodes: standard streams, runtimes, files.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -17,7 +17,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn here() -> Self {
+    /// What limits the nodes of a world: simulated ones take neither descriptors nor ports.
+    pub(crate) fn of(world: World) -> Self {
+        if world == World::Sim { Self { descriptors: None, ports: None } } else { Self::here() }
+    }
+
+    fn here() -> Self {
         let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
         Self {
             descriptors: rumormill_lab::descriptor_limit().map(|(_, hard)| hard),

@@ -1,21 +1,28 @@
 use rumormill_lab::{ClusterError, Equipment, environment, raise_descriptor_limit, run_variant};
 use rumormill_measure::{
     Environment, METHOD_VERSION, Reason, RunResult, SCHEMA_VERSION, Status, Variant, Verdict, Warning,
+    differences,
 };
 
 use crate::{
-    Failure, Plan, directory::RunDirectory, interruption::Interruption, output, plan, progress::Display,
-    registry::RUMORMILL,
+    Failure, Plan, Registry, directory::RunDirectory, epidemic, interruption::Interruption, output, plan,
+    progress::Display,
 };
 
 /// Runs a plan, leaves its files and shows its result.
-pub(crate) fn execute(plan: &Plan) -> Result<Status, Failure> {
+pub(crate) fn execute(plan: &Plan, registry: &Registry) -> Result<Status, Failure> {
     let interruption = Interruption::watch(plan.quiet)?;
     let directory = RunDirectory::claim(plan.out.as_deref(), plan.overwrite, &plan.scenario.name)?;
     // What is granted is what `capacity` counted on; a refusal shows when sockets are opened.
     let _ = raise_descriptor_limit();
     let mut display = Display::stderr(plan.quiet, interruption.clone());
-    let result = measure(plan, &mut display, &interruption);
+    let result = match &plan.scenario.epidemic {
+        Some(settings) => {
+            let variant = epidemic::measure(plan, settings, &mut display, &interruption);
+            Ok(result(plan, here(), vec![variant]))
+        }
+        None => measure(plan, registry, &mut display, &interruption),
+    };
     display.clear();
     let result = result?;
     let json = serde_json::to_string_pretty(&result)
@@ -34,13 +41,16 @@ pub(crate) fn execute(plan: &Plan) -> Result<Status, Failure> {
 
 fn measure(
     plan: &Plan,
+    registry: &Registry,
     display: &mut Display<std::io::Stderr>,
     interruption: &Interruption,
 ) -> Result<RunResult, Failure> {
     let (count, nodes) = (plan.variants.len(), plan.scenario.cluster.nodes);
     let most = humantime::format_duration(plan.duration_max());
-    let (name, world) = (&plan.scenario.name, plan.world);
-    display.say(&format!("{name}: {nodes} nodes on {world}, at most {most} besides booting and settling"));
+    let (name, first) = (&plan.scenario.name, &plan.variants[0]);
+    let world = first.setting.world;
+    let place = if plan.crosses_worlds() { "in several worlds".to_owned() } else { format!("on {world}") };
+    display.say(&format!("{name}: {nodes} nodes {place}, at most {most} besides booting and settling"));
     let mut variants = Vec::with_capacity(count);
     let mut environment = here();
     // The last one listed is the cheapest and runs first: memory that the allocator keeps from one variant would
@@ -51,26 +61,34 @@ fn measure(
             continue;
         }
         display.begin(format!("{} ({} of {count})", variant.name, at + 1));
-        let (equipment, measured) = run(plan, variant, display)?;
+        let (equipment, measured) = run(registry, variant, display)?;
         equip(&mut environment, equipment);
         variants.push(measured);
     }
     variants.reverse();
-    Ok(RunResult {
+    Ok(result(plan, environment, variants))
+}
+
+fn result(plan: &Plan, environment: Environment, variants: Vec<Variant>) -> RunResult {
+    let gossip_interval_us = plan.scenario.node.gossip_interval.as_micros() as u64;
+    let differences =
+        if plan.crosses_worlds() { differences(&variants, gossip_interval_us) } else { Vec::new() };
+    RunResult {
         schema_version: SCHEMA_VERSION,
         method_version: METHOD_VERSION,
         tool: concat!("rumormill ", env!("CARGO_PKG_VERSION")).to_owned(),
         seed: plan.scenario.seed,
-        world: plan.world,
+        world: plan.variants[0].setting.world,
         scenario: plan.scenario.name.clone(),
         environment,
-        verdict: verdict(&variants, count),
+        verdict: verdict(&variants, plan.variants.len()),
         variants,
-    })
+        differences,
+    }
 }
 
 fn run(
-    plan: &Plan,
+    registry: &Registry,
     variant: &plan::Variant,
     display: &mut Display<std::io::Stderr>,
 ) -> Result<(Equipment, Variant), ClusterError> {
@@ -78,9 +96,11 @@ fn run(
     if let Some(warning) = &warning {
         display.say(&format!("{}: {warning}", variant.name));
     }
-    let cluster = (plan.launch)(&variant.scenario)?;
+    let cluster = registry.launch(variant.protocol, &variant.scenario, &variant.setting)?;
     let equipment = cluster.equipment();
-    let mut measured = run_variant(&variant.scenario, variant.name, RUMORMILL, cluster, display)?;
+    let mut measured = run_variant(&variant.scenario, variant.name, variant.protocol, cluster, display)?;
+    measured.world = Some(variant.setting.world);
+    measured.fidelity = variant.setting.simulates().map(|fidelity| fidelity.to_string());
     measured.bandwidth.reduction = variant.reduction;
     if let Some(warning) = warning {
         measured.verdict.warn(warning);
@@ -105,10 +125,13 @@ fn here() -> Environment {
     Environment { commit: env!("RUMORMILL_COMMIT").to_owned(), ..environment() }
 }
 
+/// Adds with what a variant ran; a simulated one has nothing to add.
 fn equip(environment: &mut Environment, equipment: Equipment) {
-    environment.socket_receive_buffer_bytes = equipment.socket_receive_buffer_bytes;
-    environment.socket_send_buffer_bytes = equipment.socket_send_buffer_bytes;
-    environment.crypto_provider = equipment.crypto_provider;
+    let Equipment { socket_receive_buffer_bytes, socket_send_buffer_bytes, crypto_provider, .. } = equipment;
+    let of = &mut *environment;
+    of.socket_receive_buffer_bytes = socket_receive_buffer_bytes.or(of.socket_receive_buffer_bytes);
+    of.socket_send_buffer_bytes = socket_send_buffer_bytes.or(of.socket_send_buffer_bytes);
+    of.crypto_provider = crypto_provider.or(of.crypto_provider.take());
 }
 
 /// The result comes last: where it is, all of the run is.

@@ -1,6 +1,6 @@
 //! Whether this machine carries it when the whole state is pushed again and again: an estimate, and what fits.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use humantime::format_duration;
 use rumormill_lab::{Scenario, StateMode};
@@ -11,11 +11,6 @@ const BYTES_PER_SECOND_PER_CORE: f64 = 25e6;
 
 /// What an entry takes beside its value: its key, writer and version.
 const ENTRY_OVERHEAD_BYTES: usize = 24;
-
-/// The cores that nodes may use; nothing where that cannot be found out.
-pub(crate) fn cores() -> Option<usize> {
-    thread::available_parallelism().ok().map(usize::from)
-}
 
 /// What has to be sent less often for so many cores to carry the scenario; nothing when they carry it as it is.
 pub(crate) fn reduction(scenario: &Scenario, cores: usize) -> Option<Reduction> {

@@ -1,23 +1,14 @@
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use humantime::format_duration;
-use rumormill_lab::{Draft, Scenario, StateMode};
+use rumormill_lab::{Scenario, StateMode};
 use rumormill_measure::{Reduction, World};
 
 use crate::{
-    Failure,
-    arguments::{Command, Common, Run},
-    capacity, full_state, presets,
-    registry::{self, Launch, RUMORMILL},
+    Failure, RUMORMILL, Registry, Setting,
+    arguments::{Command, Common},
+    capacity, compare, epidemic, full_state, presets, source, worlds,
 };
-
-/// The largest scenario file that is read.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// What is to be done, checked.
 pub(crate) enum Task {
@@ -31,10 +22,8 @@ pub(crate) enum Task {
 pub(crate) struct Plan {
     /// What variants have in common.
     pub(crate) scenario: Scenario,
-    /// In the order in which the result lists them.
+    /// In the order in which the result lists them; at least one.
     pub(crate) variants: Vec<Variant>,
-    pub(crate) world: World,
-    pub(crate) launch: Launch,
     pub(crate) out: Option<PathBuf>,
     pub(crate) overwrite: bool,
     pub(crate) json: bool,
@@ -44,40 +33,67 @@ pub(crate) struct Plan {
 /// One entry of the result.
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
+    pub(crate) protocol: &'static str,
     pub(crate) scenario: Scenario,
+    /// Where its nodes live, and how.
+    pub(crate) setting: Setting,
     /// How much less often than asked it sends the whole state.
     pub(crate) reduction: Option<Reduction>,
 }
 
 impl Task {
     /// Resolves the command line to work that this machine can hold. Reads the scenario file and writes nothing.
-    pub(crate) fn resolve(command: Command) -> Result<Self, Failure> {
-        match command {
-            Command::Compare(common) => compare(common).map(Box::new).map(Self::Measure),
-            Command::Run(run) if run.source.list => Ok(Self::Print(presets::list())),
-            Command::Run(run) if run.print => {
-                run_scenario(&run).map(|scenario| Self::Print(scenario.to_toml()))
+    pub(crate) fn resolve(command: Command, registry: &Registry) -> Result<Self, Failure> {
+        let run = match command {
+            Command::Compare(asked) => {
+                return compare::plan(asked, registry).map(Box::new).map(Self::Measure);
             }
-            Command::Run(run) => {
-                let scenario = run_scenario(&run)?;
-                if let Some(reduction) = needed_reduction(&scenario, &run.common) {
-                    return Err(Failure::BadInput(full_state::refusal(&scenario, &reduction)));
-                }
-                let variants = vec![variant(&scenario, scenario.node.state)];
-                Plan::assemble(scenario, variants, run.common).map(Box::new).map(Self::Measure)
-            }
+            Command::Run(run) if run.list => return Ok(Self::Print(presets::list())),
+            Command::Run(run) => run,
+        };
+        let scenario = source::scenario(&run.source, run.common.world() == World::Sim, &run.common)?;
+        if run.print {
+            return Ok(Self::Print(scenario.to_toml()));
         }
+        if scenario.epidemic.is_some() {
+            let variants = vec![epidemic::variant(&scenario, &run)?];
+            return Plan::assemble(scenario, variants, run.common, registry).map(Box::new).map(Self::Measure);
+        }
+        let protocol = registry.named("--protocol", &run.protocol)?;
+        let variants = vec![Variant::of(&scenario, protocol, run.common.setting())];
+        refuse_unfit(&variants, &run.common)?;
+        Plan::assemble(scenario, variants, run.common, registry).map(Box::new).map(Self::Measure)
     }
 }
 
 impl Plan {
-    fn assemble(scenario: Scenario, variants: Vec<Variant>, common: Common) -> Result<Self, Failure> {
-        let Common { on: world, out, overwrite, json, quiet, .. } = common;
-        capacity::check(scenario.cluster.nodes, capacity::Limits::here()).map_err(Failure::BadInput)?;
-        let launch = registry::find(RUMORMILL, world).ok_or_else(|| {
-            Failure::BadInput(format!("the protocol {RUMORMILL} has no cluster in the world {world}"))
-        })?;
-        Ok(Self { scenario, variants, world, launch, out, overwrite, json, quiet })
+    /// Variants that this machine can hold, or why not.
+    pub(crate) fn assemble(
+        scenario: Scenario,
+        variants: Vec<Variant>,
+        common: Common,
+        registry: &Registry,
+    ) -> Result<Self, Failure> {
+        let simulated = variants.iter().any(|variant| variant.setting.world == World::Sim);
+        if let Some(option) = common.option_of_sim().filter(|_| !simulated) {
+            let problem = format!("{option} is an option of the world sim, which is not asked for");
+            return Err(Failure::BadInput(problem));
+        }
+        for Variant { setting, protocol, scenario, .. } in &variants {
+            let limits = capacity::Limits::of(setting.world);
+            capacity::check(scenario.cluster.nodes, limits).map_err(Failure::BadInput)?;
+            if let Some(refusal) = registry.refusal(protocol, scenario, setting) {
+                return Err(Failure::BadInput(refusal));
+            }
+        }
+        let Common { out, overwrite, json, quiet, .. } = common;
+        Ok(Self { scenario, variants, out, overwrite, json, quiet })
+    }
+
+    /// Whether the variants differ in their world alone.
+    pub(crate) fn crosses_worlds(&self) -> bool {
+        let kind = |variant: &Variant| (variant.setting.world, variant.setting.simulates());
+        self.variants.iter().any(|variant| kind(variant) != kind(&self.variants[0]))
     }
 
     /// The longest the phases of all variants can last; booting and settling come on top.
@@ -91,111 +107,68 @@ impl Plan {
 
     /// The scenario file that repeats this run, or one variant of it.
     pub(crate) fn scenario_toml(&self) -> String {
-        let names: Vec<_> = self.variants.iter().map(|variant| format!("\"{}\"", variant.name)).collect();
-        let differ = match names.as_slice() {
-            [_] => String::new(),
-            names => format!(
-                "# What the variants have in common. They differ in node.state alone: {}.\n",
-                names.join(" and ")
-            ),
+        if self.scenario.epidemic.is_some() {
+            return self.scenario.to_toml();
+        }
+        let quoted: Vec<_> = self.variants.iter().map(|variant| format!("\"{}\"", variant.name)).collect();
+        let names = quoted.join(" and ");
+        let first = &self.variants[0];
+        let mut head = if self.crosses_worlds() {
+            let worlds = self
+                .variants
+                .iter()
+                .map(|variant| format!("# \"{}\" was measured with {}.\n", variant.name, variant.setting));
+            worlds.collect()
+        } else {
+            format!("# Measured with {}.\n", first.setting)
         };
-        let reduced = self.variants.iter().filter(|variant| variant.reduction.is_some()).map(|variant| {
+        let alike = self.variants.iter().all(|variant| variant.protocol == first.protocol);
+        if alike && first.protocol != RUMORMILL {
+            head += &format!("# Of the protocol {}.\n", first.protocol);
+        }
+        if self.variants.len() > 1 && !self.crosses_worlds() {
+            let what = if alike { "node.state" } else { "their protocol" };
+            head += &format!("# What the variants have in common. They differ in {what} alone: {names}.\n");
+        }
+        for variant in self.variants.iter().filter(|variant| variant.reduction.is_some()) {
             let used = format_duration(variant.scenario.node.full_interval);
-            format!(
-                "# \"{}\" was measured at a node.full_interval of {used}, which this machine carries.\n",
-                variant.name
-            )
-        });
-        differ + &reduced.collect::<String>() + &self.scenario.to_toml()
-    }
-}
-
-fn compare(common: Common) -> Result<Plan, Failure> {
-    let scenario = finish(Draft::preset("compare").map_err(bad)?, &common)?;
-    if scenario.node.state != StateMode::Delta {
-        let problem =
-            "node.state cannot be set, for compare runs all its values: use run to measure one alone";
-        return Err(Failure::BadInput(problem.into()));
-    }
-    let mut full = variant(&scenario, StateMode::Full);
-    full.reduction = needed_reduction(&full.scenario, &common);
-    if let Some(reduction) = &full.reduction {
-        full.scenario.node.full_interval = full_state::used_interval(reduction);
-    }
-    let variants = vec![full, variant(&scenario, StateMode::Delta)];
-    Plan::assemble(scenario, variants, common)
-}
-
-/// What has to be sent less often for this machine to carry the scenario, unless that is not to be asked.
-fn needed_reduction(scenario: &Scenario, common: &Common) -> Option<Reduction> {
-    let cores = full_state::cores().filter(|_| common.on == World::Local && !common.force)?;
-    full_state::reduction(scenario, cores)
-}
-
-fn variant(scenario: &Scenario, state: StateMode) -> Variant {
-    let mut scenario = scenario.clone();
-    scenario.node.state = state;
-    let name = match state {
-        StateMode::Delta => "delta",
-        StateMode::Full => "full",
-    };
-    Variant { name, scenario, reduction: None }
-}
-
-fn run_scenario(run: &Run) -> Result<Scenario, Failure> {
-    let draft = match (&run.source.file, &run.source.preset) {
-        (Some(path), _) => {
-            let in_file = |problem: String| Failure::BadInput(format!("{}: {problem}", path.display()));
-            let mut draft = Draft::default();
-            let text = read(path).map_err(in_file)?;
-            draft.overlay(&text).map_err(|error| in_file(error.to_string()))?;
-            draft
+            let name = variant.name;
+            head += &format!(
+                "# \"{name}\" was measured at a node.full_interval of {used}, which this machine carries.\n"
+            );
         }
-        (None, Some(name)) => Draft::preset(name).map_err(bad)?,
-        (None, None) => return Err(Failure::BadInput("a scenario file or --preset is missing".into())),
-    };
-    finish(draft, &run.common)
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("cannot read the scenario file: {error}");
-    let mut text = String::new();
-    File::open(path).map_err(cannot)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(cannot)?;
-    if text.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("the scenario file is longer than {FILE_BYTES_MAX} bytes"));
+        head + &self.scenario.to_toml()
     }
-    Ok(text)
 }
 
-/// Lays the options over a scenario: first the named ones, then `--set` in the order given.
-fn finish(mut draft: Draft, common: &Common) -> Result<Scenario, Failure> {
-    for (option, key, value) in
-        [("--nodes", "cluster.nodes", &common.nodes), ("--seed", "seed", &common.seed)]
-    {
-        if let Some(value) = value {
-            set(&mut draft, &format!("{option} {value}"), &format!("{key}={value}"))?;
+impl Variant {
+    /// Our own node's variants are named by what they send, others by their protocol.
+    pub(crate) fn of(scenario: &Scenario, protocol: &'static str, setting: Setting) -> Self {
+        let name = match (protocol, scenario.node.state) {
+            (RUMORMILL, StateMode::Delta) => "delta",
+            (RUMORMILL, StateMode::Full) => "full",
+            (other, _) => other,
+        };
+        Self { name, protocol, scenario: scenario.clone(), setting, reduction: None }
+    }
+
+    /// What it has to send less often for this machine to carry it, unless that is not to be asked.
+    pub(crate) fn needed_reduction(&self, common: &Common) -> Option<Reduction> {
+        if self.setting.world != World::Local || self.protocol != RUMORMILL || common.force {
+            return None;
+        }
+        full_state::reduction(&self.scenario, worlds::cores())
+    }
+}
+
+/// Refuses variants of which one would have to send less often than asked.
+pub(crate) fn refuse_unfit(variants: &[Variant], common: &Common) -> Result<(), Failure> {
+    for variant in variants {
+        if let Some(reduction) = variant.needed_reduction(common) {
+            return Err(Failure::BadInput(full_state::refusal(&variant.scenario, &reduction)));
         }
     }
-    if let Some(text) = &common.seconds {
-        let option = format!("--seconds {text}");
-        let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let seconds = seconds.ok_or_else(|| {
-            Failure::BadInput(format!("{option}: a number of seconds is wanted, such as 30"))
-        })?;
-        set(&mut draft, &option, &format!("phases.measure={}", format_duration(seconds)))?;
-    }
-    for setting in &common.set {
-        set(&mut draft, &format!("--set {setting}"), setting)?;
-    }
-    draft.finish().map_err(bad)
-}
-
-fn set(draft: &mut Draft, option: &str, setting: &str) -> Result<(), Failure> {
-    draft.set(setting).map_err(|error| Failure::BadInput(format!("{option}: {error}")))
-}
-
-fn bad(error: rumormill_lab::ScenarioError) -> Failure {
-    Failure::BadInput(error.to_string())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -206,7 +179,7 @@ mod tests {
     fn task(options: &str) -> Result<Task, Failure> {
         let line = ["rumormill"].into_iter().chain(options.split_whitespace());
         match Arguments::read(line.map(Into::into)).expect("a valid command line") {
-            Request::Work(command) => Task::resolve(command),
+            Request::Work(command) => Task::resolve(*command, &Registry::standard()),
             Request::Text(text) => panic!("no work but {text}"),
         }
     }

@@ -12,6 +12,9 @@ fn about(preset: &str) -> &'static str {
         "writes" => "ten writes a second of 1 kB each, at random nodes",
         "crash" => "1 % of the nodes crash at once",
         "join" => "all nodes join through one seed: the price of becoming a cluster",
+        "epidemic" => {
+            "a rumor among 10,000 nodes that call each other in rounds, 100 times: the model of the literature"
+        }
         "compare" => "what the compare command runs: one write a second, and one crash",
         _ => "",
     }

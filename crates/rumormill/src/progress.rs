@@ -67,6 +67,26 @@ impl<W: Write> Display<W> {
         self.variant = variant;
     }
 
+    /// So many repetitions are done after this time.
+    pub(crate) fn repetitions(&mut self, done: u64, of: u64, elapsed: Duration) {
+        let line = format!(
+            "{}: {} of {} repetitions, {} s",
+            self.variant,
+            units::count(done),
+            units::count(of),
+            elapsed.as_secs()
+        );
+        match self.style {
+            Style::Silent => {}
+            Style::Redrawn => self.put(&format!("{CLEAR}{line}")),
+            Style::Lines if elapsed < self.next_line => {}
+            Style::Lines => {
+                self.next_line = elapsed + LINE_EVERY;
+                self.put(&format!("{line}\n"));
+            }
+        }
+    }
+
     /// Takes the redrawn line away, so that what is printed next begins a line.
     pub(crate) fn clear(&mut self) {
         if self.style == Style::Redrawn {

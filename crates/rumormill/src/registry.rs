@@ -1,76 +1,119 @@
-//! Which protocols there are and how each becomes a cluster: the one place that knows both protocols and worlds.
+use rumormill_lab::{Cluster, ClusterError, Scenario};
+use rumormill_link::LinkConfig;
+use rumormill_node::Node;
+use rumormill_protocol::Protocol;
+use rumormill_rivals::{AllToAll, Central};
 
-use rumormill_lab::{
-    Cluster, ClusterError, Compression, Dissemination, NetworkSettings, PeersMode, Scenario, StateMode,
+use crate::{
+    Failure, settings,
+    worlds::{self, Setting},
 };
-use rumormill_link::NetworkConfig;
-use rumormill_measure::World;
-use rumormill_node::{Config, Node, Peers, StateTransfer};
-use rumormill_quic::{LocalCluster, LocalSpec};
 
 /// The protocol of this project.
-pub(crate) const RUMORMILL: &str = "rumormill";
+pub const RUMORMILL: &str = "rumormill";
 
-/// Makes a scenario's cluster.
-pub(crate) type Launch = fn(&Scenario) -> Result<Box<dyn Cluster>, ClusterError>;
+/// The protocols that can be measured, by name, and how a scenario becomes the settings of each. The one place that
+/// knows both protocols and worlds.
+pub struct Registry {
+    entries: Vec<Entry>,
+}
 
-/// A protocol in a world.
 struct Entry {
     protocol: &'static str,
-    world: World,
-    launch: Launch,
+    bounds: Box<Bounds>,
+    launch: Box<Launch>,
 }
 
-static ENTRIES: [Entry; 1] = [Entry { protocol: RUMORMILL, world: World::Local, launch: rumormill_local }];
+/// How a node's connections are bounded, or why a scenario is too much for the protocol.
+type Bounds = dyn Fn(&Scenario, &Setting) -> Result<LinkConfig, String>;
 
-/// How a protocol's cluster is made in a world, if it can live there.
-pub(crate) fn find(protocol: &str, world: World) -> Option<Launch> {
-    ENTRIES.iter().find(|entry| entry.protocol == protocol && entry.world == world).map(|entry| entry.launch)
-}
+/// Makes a scenario's cluster.
+type Launch = dyn Fn(&Scenario, &Setting, LinkConfig) -> Result<Box<dyn Cluster>, ClusterError>;
 
-fn rumormill_local(scenario: &Scenario) -> Result<Box<dyn Cluster>, ClusterError> {
-    let mut spec = LocalSpec::new(scenario.cluster.nodes, scenario.seed, config(scenario));
-    spec.network = network(&scenario.network);
-    Ok(Box::new(LocalCluster::<Node>::launch(spec)?))
-}
-
-/// zstd's fastest level of its ordinary range: most of what a full push compresses is incompressible values.
-const ZSTD_LEVEL: i32 = 1;
-
-fn config(scenario: &Scenario) -> Config {
-    let node = &scenario.node;
-    Config {
-        protocol_period: node.protocol_period,
-        probe_timeout: node.probe_timeout,
-        indirect_probes: node.indirect_probes,
-        suspicion_mult: node.suspicion_mult,
-        gossip_interval: node.gossip_interval,
-        fanout: node.fanout,
-        partners: node.partners,
-        rotate_every: node.rotate_every,
-        peers: match node.peers {
-            PeersMode::Sticky => Peers::Sticky,
-            PeersMode::Uniform => Peers::Uniform,
-        },
-        dissemination: match node.dissemination {
-            Dissemination::Push => rumormill_node::Dissemination::Push,
-            Dissemination::Pull => rumormill_node::Dissemination::Pull,
-            Dissemination::PushPull => rumormill_node::Dissemination::PushPull,
-        },
-        state: match node.state {
-            StateMode::Delta => StateTransfer::Delta,
-            StateMode::Full => StateTransfer::Full { every: node.full_interval },
-        },
-        compression: match node.compression {
-            Compression::Zstd => rumormill_node::Compression::Zstd { level: ZSTD_LEVEL },
-            Compression::None => rumormill_node::Compression::None,
-        },
-        retransmit_mult: node.retransmit_mult,
+impl Registry {
+    /// No protocols.
+    pub const fn empty() -> Self {
+        Self { entries: Vec::new() }
     }
-}
 
-fn network(settings: &NetworkSettings) -> NetworkConfig {
-    let &NetworkSettings { latency, jitter, loss, burst, rate, reorder, duplicate } = settings;
-    let rate_bits_per_second = rate.bits_per_second;
-    NetworkConfig { latency, jitter, loss, burst, rate_bits_per_second, reorder, duplicate }
+    /// Our own node and the baselines.
+    pub fn standard() -> Self {
+        let mut registry = Self::empty();
+        registry.add::<Node>(RUMORMILL, settings::node);
+        registry.add_bounded::<AllToAll>("all-to-all", settings::all_to_all_bounds, settings::all_to_all);
+        registry.add_bounded::<Central>("central", settings::central_bounds, settings::central);
+        registry
+    }
+
+    /// Adds a protocol under a name, in place of one that had it. `config` makes its settings from a scenario.
+    pub fn add<P>(&mut self, name: &'static str, config: impl Fn(&Scenario, &Setting) -> P::Config + 'static)
+    where
+        P: Protocol + Send + 'static,
+        P::Message: 'static,
+    {
+        self.add_bounded::<P>(name, |_, _| Ok(LinkConfig::default()), config);
+    }
+
+    /// Adds a protocol whose nodes hold more connections than the usual bounds allow. `bounds` says how many, or in a
+    /// sentence why a scenario is too much.
+    pub fn add_bounded<P>(
+        &mut self,
+        name: &'static str,
+        bounds: impl Fn(&Scenario, &Setting) -> Result<LinkConfig, String> + 'static,
+        config: impl Fn(&Scenario, &Setting) -> P::Config + 'static,
+    ) where
+        P: Protocol + Send + 'static,
+        P::Message: 'static,
+    {
+        self.entries.retain(|entry| entry.protocol != name);
+        let launch = move |scenario: &Scenario, setting: &Setting, links| {
+            worlds::launch::<P>(scenario, setting, links, config(scenario, setting))
+        };
+        self.entries.push(Entry { protocol: name, bounds: Box::new(bounds), launch: Box::new(launch) });
+    }
+
+    /// The names of all protocols, in the order in which they were added.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.entries.iter().map(|entry| entry.protocol)
+    }
+
+    /// The protocol that an option names.
+    ///
+    /// # Errors
+    /// When there is no such protocol.
+    pub(crate) fn named(&self, option: &str, protocol: &str) -> Result<&'static str, Failure> {
+        self.names().find(|name| *name == protocol).ok_or_else(|| {
+            let names: Vec<_> = self.names().collect();
+            let protocol = protocol.escape_debug();
+            Failure::BadInput(format!(
+                "{option} names \"{protocol}\", but the protocols are {}",
+                names.join(", ")
+            ))
+        })
+    }
+
+    /// Why a scenario is too much for a protocol, in a sentence.
+    pub(crate) fn refusal(&self, protocol: &str, scenario: &Scenario, setting: &Setting) -> Option<String> {
+        (self.find(protocol)?.bounds)(scenario, setting).err()
+    }
+
+    /// Makes a scenario's cluster, of a protocol that there is.
+    ///
+    /// # Errors
+    /// When the cluster cannot be made, or the protocol refuses the scenario.
+    pub(crate) fn launch(
+        &self,
+        protocol: &str,
+        scenario: &Scenario,
+        setting: &Setting,
+    ) -> Result<Box<dyn Cluster>, ClusterError> {
+        let entry =
+            self.find(protocol).ok_or_else(|| ClusterError::Lost(format!("the protocol {protocol}")))?;
+        let links = (entry.bounds)(scenario, setting).map_err(ClusterError::Lost)?;
+        (entry.launch)(scenario, setting, links)
+    }
+
+    fn find(&self, protocol: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.protocol == protocol)
+    }
 }

@@ -1,19 +1,22 @@
 use toml::{Table, Value};
 
-use super::{Scenario, ScenarioError, fault, key::Key, preset, rules};
+use super::{Scenario, ScenarioError, epidemic, fault, key::Key, preset, rules};
 
 /// A scenario in the making: layers over the defaults, each checked key by key as it is laid on, so that an error
 /// belongs to the layer that caused it.
 #[derive(Clone, Debug)]
 pub struct Draft {
     table: Table,
+    /// What is there when nothing is asked for.
+    usual: Table,
 }
 
 impl Default for Draft {
     /// The defaults: nothing is written and nothing breaks.
     fn default() -> Self {
-        let mut draft = Self { table: Table::new() };
+        let mut draft = Self { table: Table::new(), usual: Table::new() };
         draft.overlay(preset::DEFAULTS).expect("the defaults are within their bounds");
+        draft.usual = draft.table.clone();
         draft
     }
 }
@@ -25,8 +28,16 @@ impl Draft {
     /// When there is no such preset.
     pub fn preset(name: &str) -> Result<Self, ScenarioError> {
         let mut draft = Self::default();
-        draft.overlay(preset::overlay(name)?)?;
+        draft.lay_preset(name)?;
         Ok(draft)
+    }
+
+    /// Lays a preset over what is there.
+    ///
+    /// # Errors
+    /// When there is no such preset.
+    pub fn lay_preset(&mut self, name: &str) -> Result<(), ScenarioError> {
+        self.overlay(preset::overlay(name)?)
     }
 
     /// Lays a scenario file over what is there: its keys replace, the others stay. Faults are one list, replaced
@@ -61,11 +72,23 @@ impl Draft {
         }
     }
 
+    /// Changes a default, as by [`Self::set`]: what has no use for the key does not take it for asked for. To be called
+    /// before anything is laid over the defaults.
+    ///
+    /// # Errors
+    /// As of [`Self::set`].
+    pub fn set_usual(&mut self, setting: &str) -> Result<(), ScenarioError> {
+        self.set(setting)?;
+        self.usual = self.table.clone();
+        Ok(())
+    }
+
     /// The scenario, if all of it goes together.
     ///
     /// # Errors
     /// When two settings contradict each other.
-    pub fn finish(self) -> Result<Scenario, ScenarioError> {
+    pub fn finish(mut self) -> Result<Scenario, ScenarioError> {
+        epidemic::complete(&mut self.table, &self.usual)?;
         let scenario: Scenario = self.table.try_into().expect("each key was checked when it was laid on");
         rules::check(&scenario)?;
         Ok(scenario)

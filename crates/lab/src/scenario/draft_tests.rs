@@ -43,7 +43,10 @@ fn the_table_of_keys_is_what_a_scenario_prints() {
     let mut draft = Draft::default();
     draft.overlay(ALL_FAULTS).expect("valid faults");
     let scenario = draft.finish().expect("a valid scenario");
-    let printed: Table = toml::from_str(&scenario.to_toml()).expect("TOML");
+    let mut printed: Table = toml::from_str(&scenario.to_toml()).expect("TOML");
+    let epidemic = Draft::preset("epidemic").and_then(Draft::finish).expect("a preset is valid");
+    let epidemic: Table = toml::from_str(&epidemic.to_toml()).expect("TOML");
+    printed.extend(epidemic.into_iter().filter(|(_, value)| !value.is_table()));
     let mut paths = Vec::new();
     for (name, value) in &printed {
         let tables = match value {
@@ -137,7 +140,7 @@ fn later_layers_win_and_leave_other_keys_alone() {
 fn an_unknown_key_is_named_with_the_nearest() {
     for (setting, key, nearest) in [
         ("node.fanuot=4", "node.fanuot", "node.fanout"),
-        ("fanout=4", "fanout", "node.fanout"),
+        ("partners=4", "partners", "node.partners"),
         ("cluster.protocol_period=1s", "cluster.protocol_period", "node.protocol_period"),
         ("workload.write_per_second=1", "workload.write_per_second", "workload.writes_per_second"),
         ("fault=[{at=\"1s\",kynd=\"crash\",nodes=1}]", "fault.kynd", "fault.kind"),
@@ -158,10 +161,10 @@ fn an_unknown_key_is_named_with_the_nearest() {
 #[test]
 fn a_value_that_does_not_fit_is_named_with_what_is_wanted() {
     for (setting, sentence) in [
-        ("cluster.nodes=1", "cluster.nodes is 1, but must be a whole number from 2 to 1,000,000"),
-        ("cluster.nodes=-3", "cluster.nodes is -3, but must be a whole number from 2 to 1,000,000"),
-        ("cluster.nodes=many", "cluster.nodes is \"many\", but must be a whole number from 2 to 1,000,000"),
-        ("cluster.nodes=10.0", "cluster.nodes is 10.0, but must be a whole number from 2 to 1,000,000"),
+        ("cluster.nodes=1", "cluster.nodes is 1, but must be a whole number from 2 to 10,000,000"),
+        ("cluster.nodes=-3", "cluster.nodes is -3, but must be a whole number from 2 to 10,000,000"),
+        ("cluster.nodes=many", "cluster.nodes is \"many\", but must be a whole number from 2 to 10,000,000"),
+        ("cluster.nodes=10.0", "cluster.nodes is 10.0, but must be a whole number from 2 to 10,000,000"),
         (
             "cluster.value_bytes=65537",
             "cluster.value_bytes is 65537, but must be a whole number from 1 to 65,536",

@@ -1,5 +1,6 @@
 use std::{fmt, time::Duration};
 
+use rumormill_epidemic::NODES_MAX;
 use rumormill_measure::units;
 use rumormill_protocol::MAX_VALUE_BYTES;
 use toml::Value;
@@ -51,11 +52,13 @@ const PAUSE: Wanted = Wanted::Duration { least: Duration::ZERO, most: LONGEST };
 const DELAY: Wanted = Wanted::Duration { least: Duration::ZERO, most: DELAY_LONGEST };
 const SHARE: Wanted = Wanted::Number { least: 0.0, most: 1.0 };
 
+const STOPS: [&str; 5] = ["never", "feedback-counter", "feedback-coin", "blind-counter", "blind-coin"];
+
 /// Every key there is.
 pub(super) static KEYS: &[Key] = &[
     Key::new("name", Wanted::Name),
     Key::new("seed", Wanted::whole(0, i64::MAX)),
-    Key::new("cluster.nodes", Wanted::whole(2, 1_000_000)),
+    Key::new("cluster.nodes", Wanted::whole(2, NODES_MAX as i64)),
     Key::new("cluster.boot", Wanted::OneOf(&["warm", "join"])),
     Key::new("cluster.seeds", Wanted::whole(1, 64)),
     Key::new("cluster.keys_per_node", Wanted::whole(0, 1024)),
@@ -94,6 +97,12 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("fault.direction", Wanted::OneOf(&["both", "out", "in"])),
     Key::new("fault.loss", SHARE),
     Key::new("fault.delay", DELAY),
+    Key::new("spread", Wanted::OneOf(&["push", "pull", "push-pull"])),
+    Key::new("fanout", Wanted::whole(1, NODES_MAX as i64 - 1)),
+    Key::new("clock", Wanted::OneOf(&["rounds", "poisson", "periodic"])),
+    Key::new("stop", Wanted::OneOf(&STOPS)),
+    Key::new("k", Wanted::whole(1, 1_000_000)),
+    Key::new("repetitions", Wanted::whole(1, 1_000_000)),
 ];
 
 impl Key {

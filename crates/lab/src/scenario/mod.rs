@@ -5,6 +5,7 @@
 
 mod draft;
 mod duration;
+mod epidemic;
 mod error;
 mod fault;
 mod key;
@@ -17,6 +18,7 @@ mod timeline;
 mod victims;
 
 pub use draft::Draft;
+pub use epidemic::EpidemicSettings;
 pub use error::ScenarioError;
 pub use fault::{Direction, Fault, FaultKind};
 pub use network::{NetworkSettings, Rate};

@@ -1,7 +1,7 @@
 use super::ScenarioError;
 
 /// The names of the presets.
-pub const PRESETS: [&str; 5] = ["idle", "writes", "crash", "join", "compare"];
+pub const PRESETS: [&str; 6] = ["idle", "writes", "crash", "join", "epidemic", "compare"];
 
 /// What every scenario starts from; sized for a machine with 2 cores.
 pub(super) const DEFAULTS: &str = r#"
@@ -53,6 +53,7 @@ pub(super) fn overlay(name: &str) -> Result<&'static str, ScenarioError> {
         "writes" => Ok(WRITES),
         "crash" => Ok(CRASH),
         "join" => Ok(JOIN),
+        "epidemic" => Ok(EPIDEMIC),
         "compare" => Ok(COMPARE),
         _ => {
             let nearest = PRESETS.into_iter().min_by_key(|preset| strsim::osa_distance(name, preset));
@@ -90,6 +91,13 @@ name = "join"
 boot = "join"
 seeds = 1
 keys_per_node = 1
+"#;
+
+const EPIDEMIC: &str = r#"
+name = "epidemic"
+spread = "push"
+[cluster]
+nodes = 10000
 "#;
 
 const COMPARE: &str = r#"

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use humantime::format_duration;
 use rumormill_protocol::NodeId;
 
-use super::{Boot, FaultKind, Scenario, ScenarioError, Victims, timeline::Shortage};
+use super::{Boot, FaultKind, Scenario, ScenarioError, Victims, epidemic, timeline::Shortage};
+
+/// The most nodes of a cluster.
+const NODES_MAX: usize = 1_000_000;
 
 /// The most bytes of values in a cluster: each value is kept once per process, next to everything else.
 const STATE_BYTES_MAX: usize = 1 << 30;
@@ -17,6 +20,9 @@ const WRITES_MAX: f64 = 1e6;
 const FAULTS_MAX: usize = 1000;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), ScenarioError> {
+    if let Some(epidemic) = &scenario.epidemic {
+        return epidemic::check(epidemic, scenario.cluster.nodes);
+    }
     cluster(scenario)?;
     node(scenario)?;
     network(scenario)?;
@@ -26,6 +32,10 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), ScenarioError> {
 
 fn cluster(scenario: &Scenario) -> Result<(), ScenarioError> {
     let cluster = &scenario.cluster;
+    if cluster.nodes > NODES_MAX {
+        let problem = format!("is {}, over the limit of {NODES_MAX} for a cluster", cluster.nodes);
+        return conflict("cluster.nodes", problem, "lower it; only an epidemic may have more");
+    }
     if cluster.boot == Boot::Join && cluster.seeds > cluster.nodes {
         let problem = format!("is {}, more than the {} nodes there are", cluster.seeds, cluster.nodes);
         return conflict("cluster.seeds", problem, "give at most cluster.nodes");

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Fault, NetworkSettings, NodeSettings, duration};
+use super::{EpidemicSettings, Fault, NetworkSettings, NodeSettings, duration, epidemic};
 
 /// One experiment, fully resolved: every value is within its bounds and agrees with the others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,6 +11,9 @@ pub struct Scenario {
     pub name: String,
     /// The source of all chance. TOML's integers end at 2⁶³ − 1, and so does this.
     pub seed: u64,
+    /// What is run instead of a cluster, where it is an epidemic. Of the rest only the number of nodes is used then.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub epidemic: Option<EpidemicSettings>,
     /// The nodes and what they hold.
     pub cluster: ClusterSettings,
     /// How each node behaves.
@@ -29,7 +32,11 @@ pub struct Scenario {
 impl Scenario {
     /// The scenario as a file that gives the same scenario when it is read back.
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a scenario consists of tables, texts and numbers within TOML's ranges")
+        let text = match &self.epidemic {
+            Some(epidemic) => toml::to_string(&epidemic::File::of(self, epidemic)),
+            None => toml::to_string(self),
+        };
+        text.expect("a scenario consists of tables, texts and numbers within TOML's ranges")
     }
 }
 

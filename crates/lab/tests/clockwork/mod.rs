@@ -225,6 +225,7 @@ impl Cluster for Clockwork {
             };
             let seconds = crashed.unwrap_or(&self.now()).nanos() / 1_000_000_000;
             for _ in 0..seconds {
+                node.ledger.checks += 1;
                 node.ledger.message(Cause::Probe, Sizes { payload: 10, compressed: 10 });
                 node.ledger.packets += 1;
                 node.ledger.quic_bytes += 10;

@@ -1,0 +1,88 @@
+//! How a scenario becomes the settings of each protocol.
+
+use std::sync::Arc;
+
+use rumormill_lab::{Compression, Dissemination, PeersMode, Scenario, StateMode};
+use rumormill_link::LinkConfig;
+use rumormill_measure::World;
+use rumormill_node::{Commons, Config, Peers, StateTransfer};
+use rumormill_protocol::NodeId;
+use rumormill_rivals::{CentralConfig, Timing};
+
+use crate::worlds::{Setting, ViewMode};
+
+/// zstd's fastest level of its ordinary range: most of what a full push compresses is incompressible values.
+const ZSTD_LEVEL: i32 = 1;
+
+/// Connections beyond one to each node: those that are closing, or made twice.
+const SPARE_CONNECTIONS: usize = 64;
+
+/// Where every node holds a connection to every other, more nodes than this take more memory and handshakes than a
+/// machine has: real ones, and simulated ones.
+const MESH_NODES_LOCAL: usize = 250;
+const MESH_NODES_SIM: usize = 2_000;
+
+pub(crate) fn node(scenario: &Scenario, setting: &Setting) -> Config {
+    let node = &scenario.node;
+    let shares = setting.world == World::Sim && setting.view == ViewMode::Compact;
+    Config {
+        protocol_period: node.protocol_period,
+        probe_timeout: node.probe_timeout,
+        indirect_probes: node.indirect_probes,
+        suspicion_mult: node.suspicion_mult,
+        gossip_interval: node.gossip_interval,
+        fanout: node.fanout,
+        partners: node.partners,
+        rotate_every: node.rotate_every,
+        peers: match node.peers {
+            PeersMode::Sticky => Peers::Sticky,
+            PeersMode::Uniform => Peers::Uniform,
+        },
+        dissemination: match node.dissemination {
+            Dissemination::Push => rumormill_node::Dissemination::Push,
+            Dissemination::Pull => rumormill_node::Dissemination::Pull,
+            Dissemination::PushPull => rumormill_node::Dissemination::PushPull,
+        },
+        state: match node.state {
+            StateMode::Delta => StateTransfer::Delta,
+            StateMode::Full => StateTransfer::Full { every: node.full_interval },
+        },
+        compression: match node.compression {
+            Compression::Zstd => rumormill_node::Compression::Zstd { level: ZSTD_LEVEL },
+            Compression::None => rumormill_node::Compression::None,
+        },
+        retransmit_mult: node.retransmit_mult,
+        commons: shares.then(|| Arc::new(Commons::default())),
+    }
+}
+
+pub(crate) fn all_to_all(scenario: &Scenario, _: &Setting) -> Timing {
+    let node = &scenario.node;
+    Timing {
+        protocol_period: node.protocol_period,
+        probe_timeout: node.probe_timeout,
+        suspicion_mult: node.suspicion_mult,
+    }
+}
+
+pub(crate) fn central(scenario: &Scenario, setting: &Setting) -> CentralConfig {
+    CentralConfig { timing: all_to_all(scenario, setting), coordinator: NodeId(0) }
+}
+
+pub(crate) fn all_to_all_bounds(scenario: &Scenario, setting: &Setting) -> Result<LinkConfig, String> {
+    let nodes = scenario.cluster.nodes;
+    let most = if setting.world == World::Sim { MESH_NODES_SIM } else { MESH_NODES_LOCAL };
+    if nodes > most {
+        return Err(format!(
+            "cluster.nodes is {nodes}, but of all-to-all, in which each node holds a connection to each other, at most \
+             {most} nodes fit the world {}",
+            setting.world
+        ));
+    }
+    central_bounds(scenario, setting)
+}
+
+pub(crate) fn central_bounds(scenario: &Scenario, _: &Setting) -> Result<LinkConfig, String> {
+    let connections = 2 * scenario.cluster.nodes + SPARE_CONNECTIONS;
+    Ok(LinkConfig { connections, peers: connections, unpinned: connections, ..LinkConfig::default() })
+}

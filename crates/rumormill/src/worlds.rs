@@ -1,0 +1,206 @@
+use std::{
+    fmt,
+    net::SocketAddr,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rumormill_crypto::{
+    Credentials, null,
+    real::{self, Authority},
+};
+use rumormill_lab::{Cluster, ClusterError, NetworkSettings, Scenario};
+use rumormill_link::{Identify, LinkConfig, NetworkConfig, transport};
+use rumormill_measure::World;
+use rumormill_protocol::{NodeId, Protocol};
+use rumormill_quic::{LocalCluster, LocalSpec};
+use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster};
+
+/// Where nodes live, and how.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The world.
+    pub world: World,
+    /// In virtual time: what is simulated.
+    pub fidelity: Fidelity,
+    /// In virtual time, with simulated packets: what protects them.
+    pub crypto: Crypto,
+    /// In virtual time: threads that carry the nodes.
+    pub shards: usize,
+    /// In virtual time: how nodes hold what they think of all others.
+    pub view: ViewMode,
+}
+
+/// What of a connection is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Fidelity {
+    /// Each message is passed on as it is, and what QUIC makes of it is modelled.
+    Message,
+    /// Each connection runs QUIC's own state machines, and each packet is simulated.
+    Quic,
+}
+
+/// What protects simulated packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Crypto {
+    /// Nothing: a stand-in for TLS that takes the same bytes, in the same packets.
+    Null,
+    /// TLS, as between real nodes.
+    Real,
+}
+
+/// A world as `compare --worlds` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Place {
+    /// Virtual time, with the fidelity of --fidelity
+    Sim,
+    /// Virtual time, with --fidelity message
+    SimMessage,
+    /// Virtual time, with --fidelity quic
+    SimQuic,
+    /// Real nodes in this process
+    Local,
+}
+
+impl Place {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::SimMessage => "sim-message",
+            Self::SimQuic => "sim-quic",
+            Self::Local => "local",
+        }
+    }
+
+    pub(crate) const fn world(self) -> World {
+        match self {
+            Self::Sim | Self::SimMessage | Self::SimQuic => World::Sim,
+            Self::Local => World::Local,
+        }
+    }
+
+    /// The fidelity that its name says.
+    pub(crate) const fn fidelity(self) -> Option<Fidelity> {
+        match self {
+            Self::Sim | Self::Local => None,
+            Self::SimMessage => Some(Fidelity::Message),
+            Self::SimQuic => Some(Fidelity::Quic),
+        }
+    }
+}
+
+impl Setting {
+    /// What is simulated, where anything is.
+    pub(crate) fn simulates(&self) -> Option<Fidelity> {
+        (self.world == World::Sim).then_some(self.fidelity)
+    }
+}
+
+impl fmt::Display for Setting {
+    /// The options that ask for it, but for those that change no figure.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "--on {}", self.world)?;
+        self.simulates().map_or(Ok(()), |fidelity| write!(out, " --fidelity {fidelity}"))
+    }
+}
+
+impl fmt::Display for Fidelity {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Message => "message",
+            Self::Quic => "quic",
+        })
+    }
+}
+
+/// How simulated nodes hold what they think of all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ViewMode {
+    /// All nodes share what they all know, and each holds what differs.
+    Compact,
+    /// Each holds everything by itself, as real nodes do.
+    Dense,
+}
+
+/// After which a connection on which nothing arrives is down.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Makes a cluster of nodes that speak `P`.
+pub(crate) fn launch<P>(
+    scenario: &Scenario,
+    setting: &Setting,
+    links: LinkConfig,
+    config: P::Config,
+) -> Result<Box<dyn Cluster>, ClusterError>
+where
+    P: Protocol + Send + 'static,
+    P::Message: 'static,
+{
+    let (nodes, seed, network) = (scenario.cluster.nodes, scenario.seed, network(&scenario.network));
+    if setting.world == World::Sim {
+        let shards = setting.shards;
+        return Ok(match setting.fidelity {
+            Fidelity::Message => {
+                let book = book(nodes);
+                let idle_timeout = IDLE_TIMEOUT;
+                let mold = MessageMold { seed, config, links, idle_timeout, network: network.clone(), book };
+                Box::new(SimCluster::<MessageHost<P>>::new(nodes, seed, shards, &network, mold))
+            }
+            Fidelity::Quic => {
+                let mold = quic_mold(scenario, setting.crypto, links, config)?;
+                Box::new(SimCluster::<QuicHost<P>>::new(nodes, seed, shards, &network, mold))
+            }
+        });
+    }
+    let mut spec = LocalSpec::new(nodes, seed, config);
+    spec.network = network;
+    spec.links = links;
+    spec.idle_timeout = IDLE_TIMEOUT;
+    Ok(Box::new(LocalCluster::<P>::launch(spec)?))
+}
+
+fn quic_mold<C>(
+    scenario: &Scenario,
+    crypto: Crypto,
+    links: LinkConfig,
+    config: C,
+) -> Result<QuicMold<C>, ClusterError> {
+    let seed = scenario.seed;
+    let (endpoint, identify, credentials): (_, Identify, MakeCredentials) = match crypto {
+        Crypto::Null => (null::endpoint_config(), null::identify, Box::new(null::credentials)),
+        Crypto::Real => {
+            let cannot = |error: real::IdentityError| ClusterError::System {
+                what: "make the nodes' certificates".into(),
+                source: std::io::Error::other(error),
+            };
+            let authority = Authority::seeded(seed).map_err(cannot)?;
+            let endpoint = authority.endpoint_config();
+            // All that can go wrong goes wrong with the first.
+            authority.credentials(NodeId(0)).map_err(cannot)?;
+            let make = move |node| authority.credentials(node).expect("the first node's were made");
+            (endpoint, real::identify, Box::new(make))
+        }
+    };
+    let (transport, book) = (transport(IDLE_TIMEOUT), book(scenario.cluster.nodes));
+    let epoch = Instant::now();
+    Ok(QuicMold { seed, config, links, transport, epoch, endpoint, credentials, identify, book })
+}
+
+type MakeCredentials = Box<dyn Fn(NodeId) -> Credentials + Send + Sync>;
+
+/// Where simulated nodes listen.
+fn book(nodes: usize) -> Arc<[SocketAddr]> {
+    (0..nodes as u32).map(|number| rumormill_sim::address(NodeId(number))).collect()
+}
+
+/// The cores that nodes may use.
+pub(crate) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn network(settings: &NetworkSettings) -> NetworkConfig {
+    let &NetworkSettings { latency, jitter, loss, burst, rate, reorder, duplicate } = settings;
+    let rate_bits_per_second = rate.bits_per_second;
+    NetworkConfig { latency, jitter, loss, burst, rate_bits_per_second, reorder, duplicate }
+}
