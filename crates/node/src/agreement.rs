@@ -30,8 +30,16 @@ impl Node {
             return;
         }
         let mine = self.check(salt);
-        let state_differs = mine.state != theirs.state && self.is_quiet(now, self.state_changed);
-        let members_differ = mine.members != theirs.members && self.table_is_due(now);
+        // What differs since a moment ago may be news that the peer has already and this node not yet.
+        let state_differs = mine.state != theirs.state && {
+            let since = *self.state_differs_since.get_or_insert(now);
+            self.is_quiet(now, self.state_changed) && self.is_quiet(now, since)
+        };
+        let members_differ = mine.members != theirs.members && {
+            let since = *self.members_differ_since.get_or_insert(now);
+            let is_fresh = self.is_quiet(now, self.members_changed) && !self.is_quiet(now, since);
+            !is_fresh && self.table_is_due(now)
+        };
         if state_differs {
             self.sync.doubt(from);
         }

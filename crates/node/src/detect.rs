@@ -163,6 +163,7 @@ impl Node {
         }
         let Some(before) = self.membership.merge(member, said) else { return };
         self.members_changed = now;
+        self.members_differ_since = None;
         match said.status() {
             Status::Dead => self.graves.add(member, now),
             _ => self.graves.remove(member),
@@ -204,6 +205,7 @@ impl Node {
             mine = Standing::alive(said.incarnation() + 1);
             self.membership.merge(self.start.me, mine);
             self.members_changed = now;
+            self.members_differ_since = None;
         } else if said == mine || said.status() == Status::Alive {
             return;
         }

@@ -5,6 +5,11 @@
 //! `news` (membership dissemination), `graves` (finding those again that were only cut off), `tour` (peers without an
 //! overlay), `agreement` (what news missed), `store`, `log` and `sync` (state and who lacks what of it), `message` and
 //! `codec` (the wire).
+//!
+//! Thousands of nodes fit in a process since what each would compute alike is there once: `base` (what a warm boot
+//! says), `commons` (who shares it), `table` (opinions as exceptions from it), `places` (the rings in order),
+//! `writer_log`, `snapshot` and `parts` (state that is shared and not copied), `codec/sizes` (bytes counted and not
+//! written).
 
 mod agreement;
 mod base;

@@ -62,6 +62,9 @@ pub struct Node {
     pub(crate) table_sent: Option<Time>,
     /// When the state last changed.
     pub(crate) state_changed: Time,
+    /// When a peer was first found to have another state, or another table, than this node has had since.
+    pub(crate) state_differs_since: Option<Time>,
+    pub(crate) members_differ_since: Option<Time>,
     outputs: VecDeque<Output<Message>>,
 }
 
@@ -107,6 +110,8 @@ impl Protocol for Node {
             members_changed: Time::ZERO,
             table_sent: None,
             state_changed: Time::ZERO,
+            state_differs_since: None,
+            members_differ_since: None,
             outputs: VecDeque::new(),
         }
     }

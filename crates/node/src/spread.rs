@@ -184,6 +184,7 @@ impl Node {
     /// There is a write to pass on.
     fn changed(&mut self, now: Time) {
         self.state_changed = now;
+        self.state_differs_since = None;
         self.hot_flushes = self.config.retransmissions(self.membership.count());
         self.schedule_flush(now);
     }

@@ -1,7 +1,4 @@
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use rumormill_protocol::{Dot, Entry, NodeId, Time};
 
@@ -260,13 +257,20 @@ impl Sync {
         if is_last {
             link.cursor = Some(link.answered_from);
         }
-        let theirs: BTreeMap<NodeId, u64> = digest.versions.iter().copied().collect();
-        let lacking = store
-            .logs()
-            .filter(|(writer, _)| (digest.first..digest.end).contains(&writer.0))
-            .flat_map(|(writer, log)| {
-                let version = theirs.get(&writer).copied().unwrap_or(0);
-                log.iter().filter(move |entry| entry.dot.counter > version)
+        let mut theirs = digest.versions.clone();
+        theirs.sort_by_key(|(writer, _)| *writer);
+        let mut theirs = theirs.into_iter().peekable();
+        let mut version_of = |writer| {
+            let mut version = 0;
+            while let Some((named, said)) = theirs.next_if(|(named, _)| *named <= writer) {
+                version = if named == writer { said } else { 0 };
+            }
+            version
+        };
+        let lacking =
+            store.state().logs(NodeId(digest.first), NodeId(digest.end)).flat_map(|(writer, log)| {
+                let version = version_of(writer);
+                &log[log.partition_point(|entry| entry.dot.counter <= version)..]
             });
         let mut chunks = chunks(lacking);
         // The last part is answered even when nothing is lacking, so that the peer knows that this was all.

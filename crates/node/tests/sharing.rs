@@ -50,7 +50,6 @@ fn configs() -> Vec<Config> {
 fn commons_and_messages_that_are_not_encoded_change_no_output() {
     for config in configs() {
         let alone = day(&config, false);
-        println!("GOLDEN {:x} {}", alone.trace, alone.events.len());
         assert!(alone.events.len() > 2_000, "a day without events shows nothing");
         for typed in [false, true] {
             let commons = Some(Arc::new(Commons::default()));
