@@ -161,7 +161,11 @@ impl Node {
             self.refute(now, said);
             return;
         }
-        let Some(before) = self.membership.merge(member, said) else { return };
+        let told = from.map_or(0, |from| self.sync.bit(from));
+        let Some(before) = self.membership.merge(member, said) else {
+            self.news.heard_again(member, said, told);
+            return;
+        };
         self.members_changed = now;
         self.members_differ_since = None;
         match said.status() {
@@ -192,7 +196,7 @@ impl Node {
         }
         // A node that joins learns what everyone knows: not news to anyone.
         if self.stage == Stage::Running {
-            self.news.push(member, said, from);
+            self.news.push(member, said, from, told);
             self.schedule_flush(now);
         }
     }
@@ -209,17 +213,21 @@ impl Node {
         } else if said == mine || said.status() == Status::Alive {
             return;
         }
-        self.news.push(self.start.me, mine, None);
+        self.news.push(self.start.me, mine, None, 0);
         self.schedule_flush(now);
     }
 
-    /// News that may ride on a message to `to`.
+    /// News that may ride on a message to `to`. Partners get theirs at gossip intervals, each piece once and safely, so
+    /// that none rides to them.
     pub(crate) fn news_for(&mut self, to: NodeId) -> Vec<Record> {
-        let limit = self.config.retransmissions(self.membership.count());
-        let taken = self.news.take_for(to, RECORDS_PER_MESSAGE, limit);
-        let names = self.sync.names(to);
-        let mut news: Vec<Record> =
-            taken.into_iter().map(|(member, standing)| self.record(names, member, standing)).collect();
+        let taken = match self.config.peers {
+            Peers::Sticky => Vec::new(),
+            Peers::Uniform => {
+                let limit = self.config.retransmissions(self.membership.count());
+                self.news.take_for(to, RECORDS_PER_MESSAGE, limit)
+            }
+        };
+        let mut news = self.records(to, taken);
         // Whoever is suspected or taken for dead must hear of it whenever it is spoken to, so that it can refute it.
         let standing = self.membership.standing(to);
         let doubted = !matches!(standing.status(), Status::Alive | Status::Unknown);
@@ -227,6 +235,24 @@ impl Node {
             news.push(Record { member: to, standing, address: None });
         }
         news
+    }
+
+    /// Tells a connected peer all news that it was not told yet, over the stream, which loses nothing.
+    pub(crate) fn tell_news(&mut self, to: NodeId) {
+        let connection = self.sync.bit(to);
+        loop {
+            let taken = self.news.take_over(connection, RECORDS_PER_MESSAGE);
+            if taken.is_empty() {
+                return;
+            }
+            let news = self.records(to, taken);
+            self.send(to, Channel::Stream, Cause::News, Body::News(news));
+        }
+    }
+
+    fn records(&self, to: NodeId, taken: Vec<(NodeId, Standing)>) -> Vec<Record> {
+        let names = self.sync.names(to);
+        taken.into_iter().map(|(member, standing)| self.record(names, member, standing)).collect()
     }
 
     /// An opinion as it is told: with the address where the receiver may not have it.

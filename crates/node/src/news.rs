@@ -1,12 +1,12 @@
 use rumormill_protocol::NodeId;
 
-use crate::standing::Standing;
+use crate::{log::Holders, standing::Standing};
 
 /// Pieces of news that wait at most; when more come, the most often sent go first.
 const MAX_WAITING: usize = 4096;
 
-/// Membership news on its way out: each piece is sent a limited number of times, the least sent first
-/// (SWIM, DSN 2002, section 4.1).
+/// Membership news on its way out. With partners each piece goes to each of them once, unless it came from there. With
+/// uniform peers each piece is sent a limited number of times, the least sent first (SWIM, DSN 2002, section 4.1).
 #[derive(Debug, Default)]
 pub(crate) struct News {
     /// Ascending by how often each was sent. Of those sent equally often, fresh ones enter behind all others, and
@@ -21,11 +21,13 @@ struct Piece {
     /// Who told this node; it is not told back.
     from: Option<NodeId>,
     sent: u32,
+    /// The connections over which it was sent, or came.
+    told: Holders,
 }
 
 impl News {
-    /// Adds a piece, in place of older news of the same member.
-    pub(crate) fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>) {
+    /// Adds a piece, in place of older news of the same member. `told` are the connections over which it came.
+    pub(crate) fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>, told: Holders) {
         if let Some(at) = self.waiting.iter().position(|piece| piece.member == member) {
             self.waiting.remove(at);
         }
@@ -33,12 +35,54 @@ impl News {
             self.waiting.pop();
         }
         let at = self.waiting.partition_point(|piece| piece.sent == 0);
-        self.waiting.insert(at, Piece { member, standing, from, sent: 0 });
+        self.waiting.insert(at, Piece { member, standing, from, sent: 0, told });
     }
 
     /// Whether anything waits to be sent.
     pub(crate) const fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// A piece came once more, over these connections.
+    pub(crate) fn heard_again(&mut self, member: NodeId, standing: Standing, told: Holders) {
+        let same = |piece: &&mut Piece| piece.member == member && piece.standing == standing;
+        if let Some(piece) = self.waiting.iter_mut().find(same) {
+            piece.told |= told;
+        }
+    }
+
+    /// Whether there is a piece that has not gone over this connection.
+    pub(crate) fn is_behind(&self, connection: Holders) -> bool {
+        self.waiting.iter().any(|piece| piece.told & connection == 0)
+    }
+
+    /// Takes at most `most` pieces that have not gone over this connection, the oldest first.
+    pub(crate) fn take_over(&mut self, connection: Holders, most: usize) -> Vec<(NodeId, Standing)> {
+        let lacking = self.waiting.iter_mut().filter(|piece| piece.told & connection == 0);
+        lacking
+            .take(most)
+            .map(|piece| {
+                piece.told |= connection;
+                (piece.member, piece.standing)
+            })
+            .collect()
+    }
+
+    /// Gives up what has gone over all of these connections; nothing while there are none.
+    pub(crate) fn settle(&mut self, connections: Holders) {
+        if connections == 0 {
+            return;
+        }
+        self.waiting.retain(|piece| connections & !piece.told != 0);
+        if self.waiting.is_empty() {
+            // An idle node takes no memory for news.
+            self.waiting = Vec::new();
+        }
+    }
+
+    /// A connection ended: its successor is told anew.
+    pub(crate) fn forget(&mut self, connection: Holders) {
+        self.waiting.iter_mut().for_each(|piece| piece.told &= !connection);
     }
 
     /// Takes at most `most` pieces for one message to `to`, counting them as sent; a piece is given up after
@@ -90,9 +134,9 @@ mod tests {
     #[test]
     fn each_piece_goes_out_as_often_as_the_limit_says_and_fresh_pieces_go_first() {
         let mut news = News::default();
-        news.push(NodeId(1), Standing::alive(2), None);
+        news.push(NodeId(1), Standing::alive(2), None, 0);
         assert_eq!(news.take_for(NodeId(9), 1, 3).len(), 1);
-        news.push(NodeId(2), Standing::alive(2), None);
+        news.push(NodeId(2), Standing::alive(2), None, 0);
         assert_eq!(news.take_for(NodeId(9), 1, 3), [(NodeId(2), Standing::alive(2))]);
         let mut sent = 2;
         while !news.is_empty() {
@@ -104,17 +148,36 @@ mod tests {
     #[test]
     fn newer_news_of_a_member_replaces_older_and_the_teller_is_not_told() {
         let mut news = News::default();
-        news.push(NodeId(1), Standing::alive(1), None);
-        news.push(NodeId(1), Standing::alive(2), Some(NodeId(5)));
+        news.push(NodeId(1), Standing::alive(1), None, 0);
+        news.push(NodeId(1), Standing::alive(2), Some(NodeId(5)), 0);
         assert!(news.take_for(NodeId(5), 10, 3).is_empty());
         assert_eq!(news.take_for(NodeId(6), 10, 3), [(NodeId(1), Standing::alive(2))]);
+    }
+
+    #[test]
+    fn over_each_connection_each_piece_goes_once_and_not_where_it_came_from() {
+        let mut news = News::default();
+        news.push(NodeId(1), Standing::alive(1), None, 0b01);
+        news.push(NodeId(2), Standing::alive(1), None, 0);
+        news.heard_again(NodeId(2), Standing::alive(9), 0b10);
+        assert_eq!(news.take_over(0b10, 1), [(NodeId(1), Standing::alive(1))], "the oldest first");
+        assert_eq!(news.take_over(0b10, 9), [(NodeId(2), Standing::alive(1))]);
+        assert!(!news.is_behind(0b10) && news.is_behind(0b01));
+        news.settle(0b11);
+        assert_eq!(news.waiting.len(), 1, "what all have is given up");
+        news.heard_again(NodeId(2), Standing::alive(1), 0b01);
+        assert!(!news.is_behind(0b01));
+        news.forget(0b10);
+        assert!(news.is_behind(0b10), "its successor has it not");
+        news.settle(0b01);
+        assert!(news.is_empty());
     }
 
     #[test]
     fn waiting_news_is_bounded() {
         let mut news = News::default();
         for member in 0..2 * MAX_WAITING as u32 {
-            news.push(NodeId(member), Standing::alive(1), None);
+            news.push(NodeId(member), Standing::alive(1), None, 0);
         }
         assert_eq!(news.waiting.len(), MAX_WAITING);
     }
@@ -126,7 +189,7 @@ mod tests {
     impl Sorted {
         fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>) {
             self.0.retain(|piece| piece.member != member);
-            self.0.push(Piece { member, standing, from, sent: 0 });
+            self.0.push(Piece { member, standing, from, sent: 0, told: 0 });
         }
 
         fn take_for(&mut self, to: NodeId, most: usize, limit: usize) -> Vec<(NodeId, Standing)> {
@@ -150,7 +213,7 @@ mod tests {
             for (pushes, member, peer, most, limit) in steps {
                 if pushes {
                     let from = (peer > 0).then_some(NodeId(peer));
-                    news.push(NodeId(member), Standing::alive(1), from);
+                    news.push(NodeId(member), Standing::alive(1), from, 0);
                     sorted.push(NodeId(member), Standing::alive(1), from);
                 } else {
                     let expected = sorted.take_for(NodeId(peer), most, limit);

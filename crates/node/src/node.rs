@@ -166,7 +166,8 @@ impl Protocol for Node {
         }
         match link {
             LinkEvent::Up => {
-                self.sync.up(peer);
+                let before = self.sync.up(peer);
+                self.news.forget(before);
                 if self.reads_rings() {
                     self.partner_up(now, peer);
                 }
@@ -175,7 +176,8 @@ impl Protocol for Node {
                 self.say_meet(peer, false);
             }
             LinkEvent::Down => {
-                self.sync.down(peer);
+                let connection = self.sync.down(peer);
+                self.news.forget(connection);
                 self.let_feed(now);
             }
             // The detector finds out by itself whether the peer is there.

@@ -217,20 +217,29 @@ impl Node {
             .partners
             .iter()
             .filter(|peer| self.sync.is_up(*peer))
-            .filter(|peer| !self.news.is_empty() || self.carries_deltas() && self.sync.is_behind(*peer))
+            .filter(|peer| self.news_is_behind(*peer) || self.carries_deltas() && self.sync.is_behind(*peer))
             .collect();
         waiting.shuffle(&mut self.random);
         let later = waiting.split_off(waiting.len().min(self.config.fanout));
         for peer in waiting {
-            let news = self.news_for(peer);
-            if !news.is_empty() {
-                self.send(peer, Channel::Datagram, Cause::News, Body::News(news));
-            }
+            self.tell_news(peer);
             self.send_deltas(peer);
         }
+        self.settle_news();
         if !later.is_empty() || !self.news.is_empty() {
             self.schedule_flush(now);
         }
+    }
+
+    fn news_is_behind(&self, peer: NodeId) -> bool {
+        let connection = self.sync.bit(peer);
+        connection != 0 && self.news.is_behind(connection)
+    }
+
+    /// Gives up the news that all partners have been told.
+    fn settle_news(&mut self) {
+        let connections = self.partners.iter().fold(0, |all, peer| all | self.sync.bit(peer));
+        self.news.settle(connections);
     }
 
     /// Goes on as long as a piece of news is passed on: nobody knows who lacks it.
@@ -279,9 +288,14 @@ impl Node {
         if self.check(salt) == theirs {
             return;
         }
-        let news = self.news_for(from);
-        if !news.is_empty() {
-            self.send(from, Channel::Datagram, Cause::News, Body::News(news));
+        if self.config.peers == Peers::Sticky {
+            self.tell_news(from);
+            self.settle_news();
+        } else {
+            let news = self.news_for(from);
+            if !news.is_empty() {
+                self.send(from, Channel::Datagram, Cause::News, Body::News(news));
+            }
         }
         self.send_deltas(from);
     }

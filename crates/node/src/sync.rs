@@ -70,8 +70,9 @@ pub(crate) struct Met {
 }
 
 impl Sync {
-    pub(crate) fn up(&mut self, peer: NodeId) {
-        self.down(peer);
+    /// Returns the bit of a connection that this one replaces.
+    pub(crate) fn up(&mut self, peer: NodeId) -> Holders {
+        let before = self.down(peer);
         let bit = match (!self.bits_in_use).trailing_zeros() {
             Holders::BITS => 0,
             free => 1 << free,
@@ -87,15 +88,22 @@ impl Sync {
             doubted: false,
         };
         self.links.insert(peer, link);
+        before
     }
 
-    pub(crate) fn down(&mut self, peer: NodeId) {
-        if let Some(link) = self.links.remove(peer) {
-            self.bits_in_use &= !link.bit;
-            self.log.forget(link.bit);
-        }
+    /// Returns the bit of the connection that ended.
+    pub(crate) fn down(&mut self, peer: NodeId) -> Holders {
+        let bit = self.links.remove(peer).map_or(0, |link| link.bit);
+        self.bits_in_use &= !bit;
+        self.log.forget(bit);
         self.askers.retain(|asker| *asker != peer);
         self.fed(peer);
+        bit
+    }
+
+    /// The bit of the connection with a peer; 0 where there is none, or none was left for it.
+    pub(crate) fn bit(&self, peer: NodeId) -> Holders {
+        self.links.get(peer).map_or(0, |link| link.bit)
     }
 
     /// A peer asks for this node's digest, to send what it lacks.
@@ -185,7 +193,7 @@ impl Sync {
 
     /// A write arrived from `peer`.
     pub(crate) fn received(&mut self, peer: NodeId, dot: Dot, new: bool) {
-        let bit = self.links.get(peer).map_or(0, |link| link.bit);
+        let bit = self.bit(peer);
         if new {
             self.log.push(dot, bit);
         } else {
