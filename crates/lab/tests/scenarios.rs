@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use rumormill_lab::{Draft, Scenario};
 
-const FILES: [&str; 5] = ["detection-law", "loss", "one-way-partition", "pause", "restart"];
+const FILES: [&str; 6] =
+    ["coordinator-death", "detection-law", "loss", "one-way-partition", "pause", "restart"];
 
 fn directory() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios"))
