@@ -4,7 +4,7 @@ use rumormill_measure::{Boot as BootReport, Histogram};
 use rumormill_protocol::{Command, Contact, Dot, Entry, NodeId, Purpose, Time, WarmBoot, generator, stream};
 
 use crate::{
-    Action, Boot, Census, Cluster, NodeCensus, Scenario,
+    Action, Boot, Census, Cluster, Scenario,
     agenda::{key, value},
     progress::Ticker,
     stop::Stop,
@@ -21,8 +21,8 @@ const GIVE_UP_PER_NODE: Duration = Duration::from_millis(20);
 /// Looks in a row that must find all nodes up: one alone may fall between two steps.
 const LOOKS: usize = 2;
 
-/// Makes the nodes a cluster, in which each owns its keys, and fills in how that went. A node is up when it has the
-/// connections that it wants and knows all members.
+/// Makes the nodes a cluster, in which each owns its keys, and fills in how that went. A node is up when it knows all
+/// members, and once had all connections that it wanted: in a large cluster there is always one that changes a partner.
 ///
 /// At a warm boot all is known to all. Otherwise the seeds know each other and their keys, and all others join
 /// through them at once and then write theirs.
@@ -79,13 +79,15 @@ struct Looks<'a> {
     report: &'a mut BootReport,
     /// By number, whether a node was seen to take all members for alive.
     knew_all: Vec<bool>,
+    /// And whether it was seen then with all connections that it wanted.
+    was_linked: Vec<bool>,
     know_all: Histogram,
 }
 
 impl<'a> Looks<'a> {
     fn new(cluster: &dyn Cluster, report: &'a mut BootReport) -> Self {
-        let knew_all = vec![false; cluster.nodes()];
-        Self { began: cluster.now(), report, knew_all, know_all: Histogram::default() }
+        let (knew_all, was_linked) = (vec![false; cluster.nodes()], vec![false; cluster.nodes()]);
+        Self { began: cluster.now(), report, knew_all, was_linked, know_all: Histogram::default() }
     }
 
     fn wait(&mut self, cluster: &mut dyn Cluster, ticker: &mut Ticker<'_>) -> Result<(), Stop> {
@@ -103,7 +105,7 @@ impl<'a> Looks<'a> {
                 ticker.tick(now, &census);
             }
             let was_up = in_a_row > 0;
-            in_a_row = if nodes_up(&census) == nodes { in_a_row + 1 } else { 0 };
+            in_a_row = if self.nodes_up(&census) == nodes { in_a_row + 1 } else { 0 };
             // The second look confirms the first, which is what counts.
             if !(was_up && in_a_row > 0) {
                 self.see(now, &census);
@@ -114,6 +116,7 @@ impl<'a> Looks<'a> {
 
     fn see(&mut self, now: Time, census: &Census) {
         let nodes = census.nodes.len();
+        let nodes_up = self.nodes_up(census) as u64;
         for (node, knew_all) in census.nodes.iter().zip(&mut self.knew_all) {
             if !*knew_all && node.alive == nodes {
                 *knew_all = true;
@@ -122,17 +125,22 @@ impl<'a> Looks<'a> {
         }
         let wire_bytes = census.nodes.iter().map(|node| node.ledger.wire_bytes()).sum();
         let report = &mut *self.report;
-        report.nodes_up = nodes_up(census) as u64;
+        report.nodes_up = nodes_up;
         report.known_pairs = census.nodes.iter().map(|node| node.alive as u64).sum();
         report.seconds = (now - self.began).as_secs_f64();
         report.know_all_us = self.know_all.summary();
         report.wire_bytes = wire_bytes;
         report.wire_bytes_per_node = if nodes > 0 { wire_bytes as f64 / nodes as f64 } else { 0.0 };
     }
-}
 
-fn nodes_up(census: &Census) -> usize {
-    let all = census.nodes.len();
-    let is_up = |node: &&NodeCensus| node.links_pending == 0 && node.alive == all && !node.crashed;
-    census.nodes.iter().filter(is_up).count()
+    fn nodes_up(&mut self, census: &Census) -> usize {
+        let all = census.nodes.len();
+        let mut up = 0;
+        for (node, was_linked) in census.nodes.iter().zip(&mut self.was_linked) {
+            let knows_all = node.alive == all && !node.crashed;
+            *was_linked |= knows_all && node.links_pending == 0;
+            up += usize::from(knows_all && *was_linked);
+        }
+        up
+    }
 }

@@ -80,6 +80,7 @@ mod kind {
     pub(super) const DELTA: u8 = 8;
     pub(super) const FULL_STATE: u8 = 9;
     pub(super) const PULL: u8 = 10;
+    pub(super) const RUMORS: u8 = 11;
 }
 
 const fn kind_of(body: &Body) -> u8 {
@@ -95,6 +96,7 @@ const fn kind_of(body: &Body) -> u8 {
         Body::Delta { .. } => kind::DELTA,
         Body::FullState(_) => kind::FULL_STATE,
         Body::Pull { .. } => kind::PULL,
+        Body::Rumors(_) => kind::RUMORS,
     }
 }
 
@@ -166,6 +168,7 @@ mod tests {
                 upto: Some(12),
                 entries: vec![entry(1, 1, b"one"), entry(1, 2, b"two"), entry(2, 1, &[7; 500])],
             },
+            Body::Rumors(vec![entry(1, 9, b"one"), entry(7, 2, b"two")]),
             Body::FullState(
                 (0..40).map(|writer| entry(writer, 8, &[writer as u8; 100])).collect::<Vec<_>>().into(),
             ),
@@ -224,7 +227,7 @@ mod tests {
 
         #[test]
         fn a_damaged_message_is_refused_or_read_but_never_panics(
-            at in 0usize..4000, bit in 0u8..8, which in 0usize..11,
+            at in 0usize..4000, bit in 0u8..8, which in 0usize..13,
         ) {
             let body = bodies()[which].clone();
             let mut bytes = encoded(&Message { names: Names::Full, compression: Compression::Zstd { level: 1 }, body });

@@ -40,7 +40,8 @@ impl Node {
             let timeout = self.config.probe_timeout;
             let seq = self.prober.start(target, now + timeout / 2, now + timeout);
             self.ping(target, Channel::Datagram, seq, Cause::Probe);
-            if self.config.dissemination.pushes() {
+            // To anyone at random writes travel by gossip alone, so that their way is that of the literature.
+            if self.config.dissemination.pushes() && self.config.peers == Peers::Sticky {
                 self.send_deltas(target);
             }
         }
@@ -73,7 +74,9 @@ impl Node {
         let news = self.news_for(from);
         let channel = if again { Channel::Stream } else { Channel::Datagram };
         self.send(from, channel, Cause::Ack, Body::Ack { seq, news });
-        self.send_deltas(from);
+        if self.config.peers == Peers::Sticky {
+            self.send_deltas(from);
+        }
     }
 
     pub(crate) fn handle_ack(&mut self, seq: u16) {
@@ -166,8 +169,7 @@ impl Node {
             self.news.heard_again(member, said, told);
             return;
         };
-        self.members_changed = now;
-        self.members_differ_since = None;
+        self.members_agreement.changed(now);
         match said.status() {
             Status::Dead => self.graves.add(member, now),
             _ => self.graves.remove(member),
@@ -208,8 +210,7 @@ impl Node {
         if said > mine {
             mine = Standing::alive(said.incarnation() + 1);
             self.membership.merge(self.start.me, mine);
-            self.members_changed = now;
-            self.members_differ_since = None;
+            self.members_agreement.changed(now);
         } else if said == mine || said.status() == Status::Alive {
             return;
         }

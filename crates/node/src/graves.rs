@@ -34,10 +34,14 @@ impl Graves {
         members: usize,
         random: &mut Random,
     ) -> Option<NodeId> {
-        self.since.retain(|_, since| now.since(*since) < RETRY_FOR);
         let share = period.as_secs_f64() / RETRY_EVERY.as_secs_f64() / members.max(1) as f64;
         let chance = (self.since.len() as f64 * share).min(1.0);
         if chance == 0.0 || !random.random_bool(chance) {
+            return None;
+        }
+        // Looked at only where one is drawn: to go through all of them in every period would cost more than the rest of it.
+        self.since.retain(|_, since| now.since(*since) < RETRY_FOR);
+        if self.since.is_empty() {
             return None;
         }
         let at = random.random_range(0..self.since.len());

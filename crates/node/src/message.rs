@@ -86,6 +86,9 @@ pub enum Body {
         /// The writes.
         entries: Vec<Entry>,
     },
+    /// Writes that are passed on to whoever comes, in the order in which the sender applied them. The receiver may lack
+    /// earlier ones.
+    Rumors(Vec<Entry>),
     /// A part of the whole state.
     FullState(Part),
 }

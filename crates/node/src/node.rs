@@ -7,6 +7,7 @@ use rumormill_protocol::{
 };
 
 use crate::{
+    agreement::Agreement,
     base::Base,
     config::{Config, Dissemination, Peers, StateTransfer},
     graves::Graves,
@@ -56,15 +57,9 @@ pub struct Node {
     pub(crate) next_pull: Option<Time>,
     /// With uniform peers: flushes for which the latest write is still passed on.
     pub(crate) hot_flushes: usize,
-    /// When the membership table last changed.
-    pub(crate) members_changed: Time,
-    /// When the membership table was last sent to a peer that disagreed.
-    pub(crate) table_sent: Option<Time>,
-    /// When the state last changed.
-    pub(crate) state_changed: Time,
-    /// When a peer was first found to have another state, or another table, than this node has had since.
-    pub(crate) state_differs_since: Option<Time>,
-    pub(crate) members_differ_since: Option<Time>,
+    /// How others' membership tables compare with this node's, and their states.
+    pub(crate) members_agreement: Agreement,
+    pub(crate) state_agreement: Agreement,
     outputs: VecDeque<Output<Message>>,
 }
 
@@ -107,11 +102,8 @@ impl Protocol for Node {
             next_full_push: None,
             next_pull: None,
             hot_flushes: 0,
-            members_changed: Time::ZERO,
-            table_sent: None,
-            state_changed: Time::ZERO,
-            state_differs_since: None,
-            members_differ_since: None,
+            members_agreement: Agreement::default(),
+            state_agreement: Agreement::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -156,6 +148,7 @@ impl Protocol for Node {
                     self.let_feed(now);
                 }
             }
+            Body::Rumors(entries) => self.apply_rumors(now, from, &entries),
             Body::FullState(part) => self.apply_part(now, from, &part),
         }
     }
@@ -181,7 +174,7 @@ impl Protocol for Node {
                 self.let_feed(now);
             }
             // The detector finds out by itself whether the peer is there.
-            LinkEvent::DialFailed => {}
+            LinkEvent::DialFailed => self.sync.owe_nothing(peer),
         }
     }
 
@@ -296,6 +289,8 @@ impl Node {
     /// Starts the timers, each at a random phase: nodes that boot together must not act together.
     fn begin(&mut self, now: Time, stage: Stage) {
         self.stage = stage;
+        self.members_agreement.agreed(now);
+        self.state_agreement.agreed(now);
         self.membership.merge(self.start.me, Standing::first_of_life(self.start.generation));
         self.next_period = now + self.random_part_of(self.config.protocol_period);
         self.gossip_phase = self.random_part_of(self.config.gossip_interval);

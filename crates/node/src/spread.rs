@@ -41,20 +41,24 @@ impl Node {
 
     pub(crate) fn handle_meet(&mut self, now: Time, from: NodeId, meet: &Meet) {
         let roster_len = self.membership.roster_len();
-        let mut met = self.sync.hear_meet(from, meet, roster_len);
+        let joins = meet.joining || self.stage == Stage::Joining;
+        let rumors_since = self.tells_rumors_only(now, from, joins).then(|| self.rumors_since(now));
+        let mut met = self.sync.hear_meet(from, meet, roster_len, rumors_since);
         if met.answer_first {
             if !self.sync.is_up(from) {
                 return;
             }
             self.say_meet(from, true);
-            met = self.sync.hear_meet(from, meet, roster_len);
+            met = self.sync.hear_meet(from, meet, roster_len, rumors_since);
         }
-        let joins = meet.joining || self.stage == Stage::Joining;
-        if met.members_differ && (joins || self.may_send_table(now)) {
+        if met.members_differ && self.tells_table(now, from, joins) {
             self.send_members(from);
         }
         if met.ask_digest {
             self.send(from, Channel::Stream, Cause::Digest, Body::AskDigest);
+        }
+        if met.owed {
+            self.send_deltas(from);
         }
     }
 
@@ -139,6 +143,7 @@ impl Node {
         if let Some(entry) = self.store.write(self.start.me, floor, key, value) {
             self.emit(Event::Wrote(entry.dot));
             if self.carries_deltas() {
+                self.mark_rumors(now);
                 self.sync.wrote(entry.dot);
                 self.changed(now);
             }
@@ -146,11 +151,33 @@ impl Node {
     }
 
     pub(crate) fn apply(&mut self, now: Time, from: NodeId, entries: &[Entry]) {
+        self.mark_rumors(now);
         for run in entries.chunk_by(|one, next| one.dot.writer == next.dot.writer) {
             let applied = self.store.apply(run);
             for (entry, new) in run.iter().zip(applied) {
                 self.note(now, from, entry.dot, new);
             }
+        }
+    }
+
+    /// Writes of which each is taken only where all earlier ones of its writer are known: one version per writer could
+    /// not say that one of them is lacking. Where one is, the teller has it, and is asked.
+    pub(crate) fn apply_rumors(&mut self, now: Time, from: NodeId, entries: &[Entry]) {
+        let mut lacks = false;
+        for run in entries.chunk_by(|one, next| one.dot.writer == next.dot.writer) {
+            let mut version = self.store.version(run[0].dot.writer);
+            let follows = |entry: &&Entry| {
+                let follows = entry.dot.counter <= version.saturating_add(1);
+                version = version.max(entry.dot.counter);
+                follows
+            };
+            let known = run.iter().take_while(follows).count();
+            lacks |= known < run.len();
+            self.apply(now, from, &run[..known]);
+        }
+        if lacks {
+            self.sync.asks(from);
+            self.let_feed(now);
         }
     }
 
@@ -183,14 +210,31 @@ impl Node {
 
     /// There is a write to pass on.
     fn changed(&mut self, now: Time) {
-        self.state_changed = now;
-        self.state_differs_since = None;
+        self.state_agreement.changed(now);
         self.hot_flushes = self.config.retransmissions(self.membership.count());
         self.schedule_flush(now);
     }
 
-    /// Sends a connected peer all that it lacks.
+    /// The time since which writes are still passed on to anyone.
+    fn rumors_since(&self, now: Time) -> Time {
+        let flushes = self.config.retransmissions(self.membership.count()) as u32;
+        Time(now.nanos().saturating_sub((self.config.gossip_interval * flushes).as_nanos() as u64))
+    }
+
+    /// The next writes of the log will be those of now.
+    fn mark_rumors(&mut self, now: Time) {
+        if self.config.peers == Peers::Uniform {
+            let since = self.rumors_since(now);
+            self.sync.rumors(now, since);
+        }
+    }
+
+    /// Sends a peer all that it lacks, or will when both have met.
     pub(crate) fn send_deltas(&mut self, to: NodeId) {
+        if self.config.peers == Peers::Uniform && self.carries_deltas() && !self.sync.has_met(to) {
+            self.sync.owe(to);
+            return;
+        }
         if self.sync.is_lost(to) {
             self.say_meet(to, false);
             return;

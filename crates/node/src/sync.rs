@@ -1,4 +1,7 @@
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use rumormill_protocol::{Dot, Entry, NodeId, Time};
 
@@ -7,6 +10,7 @@ use crate::{
     membership::MAX_MEMBERS,
     message::{Body, Digest, Meet, Names},
     peer_map::PeerMap,
+    rumors::Rumors,
     store::Store,
 };
 
@@ -22,11 +26,15 @@ const FEED_TIMEOUT: Duration = Duration::from_secs(2);
 /// Past connections whose positions are remembered.
 const MAX_RESUMES: usize = 64;
 
+/// Peers that wait for a connection to be told rumors; of more it is not remembered.
+const MAX_CREDITORS: usize = 64;
+
 /// What this node and each connected peer know to have in common, and how the rest gets across.
 ///
 /// When a connection comes up both ends say [`Meet`]. Equal states: each cursor starts where the own log stood when
 /// its Meet was sent. Else, where the peer says how far it took this log in an earlier connection, the cursor starts
-/// there; else the peer is asked for its digest and sent what it lacks. From then on the peer is sent what is past
+/// there; else the peer is asked for its digest and sent what it lacks, or, where strangers meet all the time, it is told
+/// only what is passed on to everyone at present. From then on the peer is sent what is past
 /// its cursor and did not come from it. The stream keeps order, so a writer's writes arrive in the order of their
 /// counters and one version per writer says everything.
 #[derive(Debug, Default)]
@@ -40,6 +48,10 @@ pub(crate) struct Sync {
     feeder: Option<(NodeId, Time)>,
     /// Connected peers that asked for this node's digest meanwhile.
     askers: VecDeque<NodeId>,
+    /// Which writes are passed on at present to whoever comes.
+    rumors: Rumors,
+    /// Peers that are to be told them when there is a connection.
+    creditors: BTreeSet<NodeId>,
 }
 
 #[derive(Debug)]
@@ -50,8 +62,12 @@ struct Link {
     life: u32,
     /// What this node said last, and where its log stood then, until the peer's answer.
     said: Option<Box<(Meet, u64)>>,
-    /// Up to where the peer has this node's log; unknown until both have met.
+    /// Up to where the peer was sent this node's log; unknown until both have met.
     cursor: Option<u64>,
+    /// Whether the peer has all that lies before the cursor. If not, it was only told rumors.
+    sequential: bool,
+    /// Whether the peer is to be told what it lacks as soon as both have met.
+    owed: bool,
     /// Where the log stood when the first part of the peer's digest was answered.
     answered_from: u64,
     /// The peer's writes are not what its cursor says: only its digest tells.
@@ -67,6 +83,8 @@ pub(crate) struct Met {
     pub(crate) members_differ: bool,
     /// It is not known what the peer lacks.
     pub(crate) ask_digest: bool,
+    /// It waits to be sent what it lacks.
+    pub(crate) owed: bool,
 }
 
 impl Sync {
@@ -84,6 +102,8 @@ impl Sync {
             life: 0,
             said: None,
             cursor: None,
+            sequential: false,
+            owed: self.creditors.remove(&peer),
             answered_from: 0,
             doubted: false,
         };
@@ -159,8 +179,15 @@ impl Sync {
         }
     }
 
-    /// The peer said its Meet.
-    pub(crate) fn hear_meet(&mut self, peer: NodeId, theirs: &Meet, roster_len: usize) -> Met {
+    /// The peer said its Meet. Where it is not known what it lacks, it is only told the writes that were applied since
+    /// `rumors_since`, if that is given.
+    pub(crate) fn hear_meet(
+        &mut self,
+        peer: NodeId,
+        theirs: &Meet,
+        roster_len: usize,
+        rumors_since: Option<Time>,
+    ) -> Met {
         let Some(link) = self.links.get_mut(peer) else { return Met::default() };
         let Some((mine, stood_at)) = link.said.take().map(|said| *said) else {
             return Met { answer_first: !theirs.answer, ..Met::default() };
@@ -172,18 +199,46 @@ impl Sync {
             length => Names::Roster(u32::try_from(length).unwrap_or(u32::MAX)),
         };
         let doubted = std::mem::take(&mut link.doubted);
-        link.cursor = if mine.state == theirs.state {
-            Some(stood_at)
-        } else if doubted {
-            None
-        } else {
-            theirs.resume.filter(|(life, at)| *life == mine.life && self.log.reaches(*at)).map(|(_, at)| at)
+        let resumed =
+            theirs.resume.filter(|(life, at)| *life == mine.life && self.log.reaches(*at)).map(|(_, at)| at);
+        let rumors = rumors_since.map(|since| self.rumors.begin(since, self.log.end()));
+        (link.cursor, link.sequential) = match (resumed, rumors) {
+            _ if mine.state == theirs.state => (Some(stood_at), true),
+            _ if doubted => (None, false),
+            (Some(at), _) => (Some(at), true),
+            (None, Some(at)) => (Some(at), false),
+            (None, None) => (None, false),
         };
         Met {
             answer_first: false,
             members_differ: mine.members != theirs.members,
             ask_digest: link.cursor.is_none(),
+            owed: std::mem::take(&mut link.owed),
         }
+    }
+
+    /// A peer is to be told what it lacks, as soon as both have met.
+    pub(crate) fn owe(&mut self, peer: NodeId) {
+        match self.links.get_mut(peer) {
+            Some(link) => link.owed = true,
+            None if self.creditors.len() < MAX_CREDITORS => drop(self.creditors.insert(peer)),
+            None => {}
+        }
+    }
+
+    /// A peer cannot be reached.
+    pub(crate) fn owe_nothing(&mut self, peer: NodeId) {
+        self.creditors.remove(&peer);
+    }
+
+    /// Whether a meeting with a peer has begun and ended.
+    pub(crate) fn has_met(&self, peer: NodeId) -> bool {
+        self.links.get(peer).is_some_and(|link| link.said.is_none())
+    }
+
+    /// The next writes will be passed on from now on; those of before `since` no longer.
+    pub(crate) fn rumors(&mut self, now: Time, since: Time) {
+        self.rumors.mark(now, since, self.log.end());
     }
 
     /// A write of this node's own.
@@ -251,7 +306,10 @@ impl Sync {
             cursor += 1;
         }
         link.cursor = Some(cursor);
-        (!entries.is_empty()).then_some(Body::Delta { upto: Some(cursor), entries })
+        let sequential = link.sequential;
+        (!entries.is_empty()).then(|| {
+            if sequential { Body::Delta { upto: Some(cursor), entries } } else { Body::Rumors(entries) }
+        })
     }
 
     /// Answers a part of the peer's digest with what it lacks.
@@ -263,7 +321,7 @@ impl Sync {
         let is_last = digest.end as usize >= MAX_MEMBERS;
         let upto = is_last.then_some(link.answered_from);
         if is_last {
-            link.cursor = Some(link.answered_from);
+            (link.cursor, link.sequential) = (Some(link.answered_from), true);
         }
         let mut theirs = digest.versions.clone();
         theirs.sort_by_key(|(writer, _)| *writer);

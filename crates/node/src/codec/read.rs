@@ -49,6 +49,7 @@ pub(super) fn body(kind: u8, mut reader: Reader<'_>) -> Result<Body, DecodeError
         kind::ASK_DIGEST => Body::AskDigest,
         kind::DIGEST => Body::Digest(digest(&mut reader)?),
         kind::DELTA => Body::Delta { upto: reader.varint()?.checked_sub(1), entries: entries(&mut reader)? },
+        kind::RUMORS => Body::Rumors(entries(&mut reader)?),
         kind::FULL_STATE => Body::FullState(entries(&mut reader)?.into()),
         other => return Err(DecodeError::Tag(other)),
     };

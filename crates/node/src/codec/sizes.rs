@@ -4,7 +4,7 @@
 //! seldom sent or short: they are compressed to see. Two kinds are estimated, for they are what a large cluster sends
 //! most of, and the same content again and again:
 //!
-//! - a delta of one write: it saves what the write saves in a message of its own, compressed once. That leaves out a
+//! - a delta, or rumor, of one write: it saves what the write saves in a message of its own, compressed once. That leaves out a
 //!   few bytes of names and positions, which do not compress.
 //! - a part of the whole state: what its start takes, compressed once; and each log that changed since adds what it
 //!   takes when compressed by itself, less what the log takes that it replaced. Where a quarter of a part changed, or
@@ -60,7 +60,7 @@ fn body_bytes(message: &Message) -> usize {
 
 fn squeezed(message: &Message, payload: usize, level: i32) -> usize {
     match &message.body {
-        Body::Delta { entries, .. } if entries.len() == 1 => {
+        Body::Delta { entries, .. } | Body::Rumors(entries) if entries.len() == 1 => {
             payload - saved(&entries[0], level).min(payload - 1)
         }
         Body::FullState(part) => {

@@ -108,6 +108,7 @@ impl<S: Sink> Writer<'_, S> {
                 self.number(upto.map_or(0, |position| position.saturating_add(1)));
                 self.entries(entries);
             }
+            Body::Rumors(entries) => self.entries(entries),
             Body::FullState(part) => part.runs().for_each(|run| self.run(run)),
         }
     }
