@@ -51,9 +51,9 @@ impl News {
         }
     }
 
-    /// Whether there is a piece that has not gone over this connection.
-    pub(crate) fn is_behind(&self, connection: Holders) -> bool {
-        self.waiting.iter().any(|piece| piece.told & connection == 0)
+    /// The connections over which not every piece has gone.
+    pub(crate) fn behind(&self) -> Holders {
+        self.waiting.iter().fold(0, |behind, piece| behind | !piece.told)
     }
 
     /// Takes at most `most` pieces that have not gone over this connection, the oldest first.
@@ -162,13 +162,13 @@ mod tests {
         news.heard_again(NodeId(2), Standing::alive(9), 0b10);
         assert_eq!(news.take_over(0b10, 1), [(NodeId(1), Standing::alive(1))], "the oldest first");
         assert_eq!(news.take_over(0b10, 9), [(NodeId(2), Standing::alive(1))]);
-        assert!(!news.is_behind(0b10) && news.is_behind(0b01));
+        assert_eq!(news.behind() & 0b11, 0b01);
         news.settle(0b11);
         assert_eq!(news.waiting.len(), 1, "what all have is given up");
         news.heard_again(NodeId(2), Standing::alive(1), 0b01);
-        assert!(!news.is_behind(0b01));
+        assert_eq!(news.behind() & 0b01, 0);
         news.forget(0b10);
-        assert!(news.is_behind(0b10), "its successor has it not");
+        assert_eq!(news.behind() & 0b10, 0b10, "its successor has it not");
         news.settle(0b01);
         assert!(news.is_empty());
     }

@@ -257,12 +257,12 @@ impl Node {
 
     /// Goes on until every partner has been sent everything.
     fn flush_to_partners(&mut self, now: Time) {
-        let mut waiting: Vec<NodeId> = self
-            .partners
-            .iter()
-            .filter(|peer| self.sync.is_up(*peer))
-            .filter(|peer| self.news_is_behind(*peer) || self.carries_deltas() && self.sync.is_behind(*peer))
-            .collect();
+        let behind = self.news.behind();
+        let lacks = |peer: &NodeId| {
+            self.sync.bit(*peer) & behind != 0 || self.carries_deltas() && self.sync.is_behind(*peer)
+        };
+        let mut waiting: Vec<NodeId> =
+            self.partners.iter().filter(|peer| self.sync.is_up(*peer)).filter(lacks).collect();
         waiting.shuffle(&mut self.random);
         let later = waiting.split_off(waiting.len().min(self.config.fanout));
         for peer in waiting {
@@ -273,11 +273,6 @@ impl Node {
         if !later.is_empty() || !self.news.is_empty() {
             self.schedule_flush(now);
         }
-    }
-
-    fn news_is_behind(&self, peer: NodeId) -> bool {
-        let connection = self.sync.bit(peer);
-        connection != 0 && self.news.is_behind(connection)
     }
 
     /// Gives up the news that all partners have been told.

@@ -22,10 +22,8 @@ pub(crate) struct Node<M: Machine> {
     past: Ledger,
     /// Messages that its earlier lives dropped.
     past_dropped: u64,
-    /// The deadline that the wheel knows of.
-    pub(crate) armed: Option<Time>,
-    /// What it caused so far: packets and deadlines.
-    caused: u64,
+    /// Packets that it sent so far.
+    sent: u64,
 }
 
 enum State<M: Machine> {
@@ -50,15 +48,14 @@ impl<M: Machine> Node<M> {
             generation: 0,
             past: Ledger::default(),
             past_dropped: 0,
-            armed: None,
-            caused: 0,
+            sent: 0,
         }
     }
 
-    /// The number of the next thing that it causes.
-    pub(crate) const fn next_caused(&mut self) -> u64 {
-        self.caused += 1;
-        self.caused
+    /// The number of the next packet that it sends.
+    pub(crate) const fn next_sent(&mut self) -> u64 {
+        self.sent += 1;
+        self.sent
     }
 
     /// When it wants to be woken, packets aside.
@@ -80,14 +77,11 @@ impl<M: Machine> Node<M> {
         }
     }
 
-    /// Its deadline may have come; says whether it has.
-    pub(crate) fn handle_timeout(&mut self, now: Time) -> bool {
-        let State::Running(machine) = &mut self.state else { return false };
-        let due = machine.poll_timeout().is_some_and(|deadline| deadline <= now);
-        if due {
+    /// Its deadline has come.
+    pub(crate) fn handle_timeout(&mut self, now: Time) {
+        if let State::Running(machine) = &mut self.state {
             machine.handle_timeout(now);
         }
-        due
     }
 
     /// Does something to the node.
@@ -200,7 +194,9 @@ impl<M: Machine> Node<M> {
         for (from, packet) in held.packets {
             self.handle_packet(now, from, packet);
         }
-        self.handle_timeout(now);
+        if self.deadline().is_some_and(|deadline| deadline <= now) {
+            self.handle_timeout(now);
+        }
         for command in held.commands {
             self.obey(now, command);
         }

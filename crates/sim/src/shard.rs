@@ -8,11 +8,17 @@ use crate::{
     wheel::{Entry, What, Wheel},
 };
 
+const NEVER: Time = Time(u64::MAX);
+
 /// Some of a cluster's nodes, and what is due at them. Node `n` of a cluster of `s` shards lies on shard `n mod s`.
 pub(crate) struct Shard<M: Machine> {
     number: usize,
     shards: usize,
     nodes: Vec<Node<M>>,
+    /// When each node wants to be woken, packets aside, and when it will be. In vectors of their own: a node whose deadline
+    /// moved is not looked at when the old one comes, which would take longer than all else about it.
+    due: Vec<Time>,
+    armed: Vec<Time>,
     wheel: Wheel<M::Packet>,
     /// Packets for nodes of each shard that are not handed over yet; for its own nodes none.
     pub(crate) departures: Vec<Vec<Entry<M::Packet>>>,
@@ -33,6 +39,8 @@ impl<M: Machine> Shard<M> {
         Self {
             number,
             shards,
+            due: vec![NEVER; nodes.len()],
+            armed: vec![NEVER; nodes.len()],
             nodes,
             wheel: Wheel::new(),
             departures: (0..shards).map(|_| Vec::new()).collect(),
@@ -87,18 +95,18 @@ impl<M: Machine> Shard<M> {
 
     /// Says whether there was anything to meet.
     fn meet(&mut self, place: usize, entry: Entry<M::Packet>) -> bool {
-        let node = &mut self.nodes[place];
         match entry.what {
             // The node has since asked to be woken earlier, and was.
-            What::Timeout if node.armed != Some(entry.at) => return false,
+            What::Timeout if self.armed[place] != entry.at => return false,
             What::Timeout => {
-                node.armed = None;
-                if !node.handle_timeout(entry.at) {
-                    self.arm(entry.at, entry.to, place);
+                self.armed[place] = NEVER;
+                if self.due[place] > entry.at {
+                    self.arm(entry.to, place);
                     return false;
                 }
+                self.nodes[place].handle_timeout(entry.at);
             }
-            What::Packet(packet) => node.handle_packet(entry.at, entry.from, packet),
+            What::Packet(packet) => self.nodes[place].handle_packet(entry.at, entry.from, packet),
         }
         true
     }
@@ -113,26 +121,24 @@ impl<M: Machine> Shard<M> {
         }
         for Sent { to, arrival, bytes, packet } in self.sent.drain(..) {
             self.packets.packet(now, id, to, bytes);
-            let sequence = node.next_caused();
+            let sequence = node.next_sent();
             let entry = Entry { at: arrival, to, from: id, sequence, what: What::Packet(packet) };
             match to.index() % self.shards {
                 shard if shard == self.number => self.wheel.push(entry),
                 shard => self.departures[shard].push(entry),
             }
         }
-        self.arm(now, id, place);
+        self.due[place] = node.deadline().map_or(NEVER, |deadline| deadline.max(now));
+        self.arm(id, place);
     }
 
     /// Sees to it that a node is woken at its deadline. One that moved to later is met when the old one comes.
-    fn arm(&mut self, now: Time, id: NodeId, place: usize) {
-        let node = &mut self.nodes[place];
-        if let Some(deadline) = node.deadline()
-            && node.armed.is_none_or(|armed| deadline < armed)
-        {
-            let at = deadline.max(now);
-            node.armed = Some(at);
-            let sequence = node.next_caused();
-            self.wheel.push(Entry { at, to: id, from: id, sequence, what: What::Timeout });
+    fn arm(&mut self, id: NodeId, place: usize) {
+        let at = self.due[place];
+        if at < self.armed[place] {
+            self.armed[place] = at;
+            // A node has one deadline at a time, and sends itself no packets.
+            self.wheel.push(Entry { at, to: id, from: id, sequence: 0, what: What::Timeout });
         }
     }
 }

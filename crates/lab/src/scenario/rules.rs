@@ -17,7 +17,7 @@ const STATE_BYTES_MAX: usize = 1 << 30;
 const WRITES_MAX: f64 = 1e6;
 
 /// The most faults of one scenario.
-const FAULTS_MAX: usize = 1000;
+const FAULTS_MAX: usize = 10_000;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), ScenarioError> {
     if let Some(epidemic) = &scenario.epidemic {

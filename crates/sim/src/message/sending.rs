@@ -18,8 +18,10 @@ const BACK_OFF_MAX: u32 = 6;
 
 /// Messages of one flush, sorted by how they travel.
 struct Flush<M> {
-    datagrams: Vec<Letter<M>>,
-    stream: Vec<Letter<M>>,
+    /// Those that are datagrams come first.
+    letters: Vec<Letter<M>>,
+    /// How many are.
+    datagrams: usize,
 }
 
 impl<P: Protocol> MessageHost<P> {
@@ -85,7 +87,9 @@ impl<P: Protocol> MessageHost<P> {
             count_ack(&mut self.ledger, bytes);
         }
         if end.stall.is_some() {
-            let overflows = !self.continue_stall(now, name, &mut flush.stream, outbox);
+            let mut stream = flush.letters.split_off(flush.datagrams);
+            let overflows = !self.continue_stall(now, name, &mut stream, outbox);
+            flush.letters.append(&mut stream);
             let Some(end) = self.ends.get(&name).filter(|_| overflows) else {
                 return self.send_now(now, name, flush, outbox);
             };
@@ -118,16 +122,17 @@ impl<P: Protocol> MessageHost<P> {
             self.send_parcel(now, name, flush, (1, frames + cost::PACKET_OVERHEAD_BYTES), outbox);
             return;
         }
-        for packet in packed(flush.datagrams, ack_frame) {
-            let frames: usize =
-                packet.iter().map(|letter| cost::datagram_frame(letter.sizes.compressed)).sum();
-            let bytes = cost::PACKET_OVERHEAD_BYTES + frames + std::mem::take(&mut ack_frame);
-            self.send_parcel(now, name, Flush { datagrams: packet, stream: Vec::new() }, (1, bytes), outbox);
+        let mut datagrams = flush.letters;
+        let stream = Flush { letters: datagrams.split_off(flush.datagrams), datagrams: 0 };
+        for letters in packed(datagrams, ack_frame) {
+            let packet = Flush { datagrams: letters.len(), letters };
+            let bytes =
+                cost::PACKET_OVERHEAD_BYTES + packet.datagram_frames() + std::mem::take(&mut ack_frame);
+            self.send_parcel(now, name, packet, (1, bytes), outbox);
         }
-        if flush.stream.is_empty() {
+        if stream.is_empty() {
             return;
         }
-        let stream = Flush { datagrams: Vec::new(), stream: flush.stream };
         let Some(end) = self.ends.get(&name) else { return };
         let takes = cost::stream_packets(end.offset, stream.stream_bytes(), ack_frame);
         self.send_parcel(now, name, stream, takes, outbox);
@@ -144,16 +149,15 @@ impl<P: Protocol> MessageHost<P> {
         let Some(end) = self.ends.get_mut(&name) else { return };
         end.number += 1;
         end.offset += flush.stream_bytes() as u64;
-        let has_stream = !flush.stream.is_empty();
+        let datagrams = flush.datagrams;
+        let has_stream = datagrams < flush.letters.len();
         end.sequence = end.sequence.wrapping_add(u32::from(has_stream));
-        let datagrams = flush.datagrams.len();
-        let letters = flush.datagrams.into_iter().chain(flush.stream);
         let content = Content::Data {
             number: end.number,
             packets: packets as u32 + u32::from(std::mem::take(&mut end.says_done)),
             datagrams: datagrams as u32,
             sequence: end.sequence,
-            messages: letters.map(|letter| letter.message).collect(),
+            messages: flush.letters.into_iter().map(|letter| letter.message).collect(),
         };
         self.ledger.packets += packets as u64;
         self.ledger.quic_bytes += bytes as u64;
@@ -230,25 +234,30 @@ impl<P: Protocol> MessageHost<P> {
 }
 
 impl<M> Flush<M> {
-    fn of(letters: Vec<Letter<M>>) -> Self {
-        let (datagrams, stream) = letters.into_iter().partition(Letter::is_datagram);
-        Self { datagrams, stream }
+    fn of(mut letters: Vec<Letter<M>>) -> Self {
+        letters.sort_by_key(|letter| !letter.is_datagram());
+        let datagrams = letters.partition_point(Letter::is_datagram);
+        Self { letters, datagrams }
     }
 
     const fn is_empty(&self) -> bool {
-        self.datagrams.is_empty() && self.stream.is_empty()
+        self.letters.is_empty()
+    }
+
+    fn datagram_frames(&self) -> usize {
+        let datagrams = self.letters[..self.datagrams].iter();
+        datagrams.map(|letter| cost::datagram_frame(letter.sizes.compressed)).sum()
     }
 
     fn stream_bytes(&self) -> usize {
-        self.stream.iter().map(|letter| cost::framed(letter.sizes.compressed)).sum()
+        self.letters[self.datagrams..].iter().map(|letter| cost::framed(letter.sizes.compressed)).sum()
     }
 
     /// The frames of all, in one packet.
     fn frames(&self, offset: u64) -> usize {
-        let datagrams: usize =
-            self.datagrams.iter().map(|letter| cost::datagram_frame(letter.sizes.compressed)).sum();
         let bytes = self.stream_bytes();
-        datagrams + if self.stream.is_empty() { 0 } else { cost::stream_header(offset, bytes) + bytes }
+        let stream = if bytes == 0 { 0 } else { cost::stream_header(offset, bytes) + bytes };
+        self.datagram_frames() + stream
     }
 }
 
