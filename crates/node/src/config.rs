@@ -89,7 +89,7 @@ pub enum Dissemination {
     Push,
     /// Everyone asks `fanout` peers for news at each gossip interval, news or not.
     Pull,
-    /// Both.
+    /// Both; with uniform peers in one call.
     PushPull,
 }
 

@@ -365,9 +365,16 @@ impl Node {
         }
     }
 
+    /// Whether a peer that is asked for news is told some in the same call. Where partners keep, telling them has its own
+    /// time and goes on until all of them know.
+    pub(crate) fn calls_both_ways(&self) -> bool {
+        self.config.dissemination == Dissemination::PushPull && self.config.peers == Peers::Uniform
+    }
+
     /// Something waits to be flushed: the next whole gossip interval is the time for it.
     pub(crate) fn schedule_flush(&mut self, now: Time) {
-        if self.next_flush.is_some() || self.config.dissemination == Dissemination::Pull {
+        let dissemination = self.config.dissemination;
+        if self.next_flush.is_some() || dissemination == Dissemination::Pull || self.calls_both_ways() {
             return;
         }
         let interval = self.config.gossip_interval.as_nanos() as u64;

@@ -285,17 +285,21 @@ impl Node {
     fn flush_to_anyone(&mut self, now: Time) {
         let (me, fanout) = (self.start.me, self.config.fanout);
         for peer in random_members(me, &self.membership, fanout, &mut self.random) {
-            let news = self.news_for(peer);
-            // Even without news: a connection has to be made, and then both compare what they have.
-            if !news.is_empty() || !self.sync.is_up(peer) {
-                self.send(peer, Channel::Datagram, Cause::News, Body::News(news));
-            }
-            self.send_deltas(peer);
+            self.push_to(peer);
         }
         self.hot_flushes = self.hot_flushes.saturating_sub(1);
         if self.hot_flushes > 0 || !self.news.is_empty() {
             self.schedule_flush(now);
         }
+    }
+
+    fn push_to(&mut self, peer: NodeId) {
+        let news = self.news_for(peer);
+        // Even without news: to tell writes there must be a connection.
+        if !news.is_empty() || !self.sync.is_up(peer) {
+            self.send(peer, Channel::Datagram, Cause::News, Body::News(news));
+        }
+        self.send_deltas(peer);
     }
 
     /// Asks some peers for what is new.
@@ -319,6 +323,9 @@ impl Node {
         for peer in peers {
             let check = self.check(salt);
             self.send(peer, Channel::Datagram, Cause::Pull, Body::Pull { salt, check });
+            if self.calls_both_ways() {
+                self.push_to(peer);
+            }
         }
     }
 
