@@ -14,8 +14,16 @@ use crate::{
     tour::random_members,
 };
 
-/// Pieces of news that ride on one message at most: they then fit a packet with the message, even when named in full.
-const RECORDS_PER_MESSAGE: usize = 40;
+/// Pieces of news that ride on one message at most, by how they are named: they then fit a packet with the message.
+const RECORDS_IN_FULL: usize = 40;
+const RECORDS_BY_INDEX: usize = 160;
+
+const fn records_per_message(names: Names) -> usize {
+    match names {
+        Names::Full => RECORDS_IN_FULL,
+        Names::Roster(_) => RECORDS_BY_INDEX,
+    }
+}
 
 impl Node {
     /// A protocol period begins: the last one's probe is judged, the next partner probed.
@@ -38,7 +46,9 @@ impl Node {
         }
         if let Some(target) = self.next_to_probe(now) {
             let timeout = self.config.probe_timeout;
-            let seq = self.prober.start(target, now + timeout / 2, now + timeout);
+            // With uniform peers a probe is SWIM's: a packet, and its answer.
+            let again = (self.config.peers == Peers::Sticky).then(|| now + timeout / 2);
+            let seq = self.prober.start(target, again, now + timeout);
             self.ping(target, Channel::Datagram, seq, Cause::Probe);
             // To anyone at random writes travel by gossip alone, so that their way is that of the literature.
             if self.config.dissemination.pushes() && self.config.peers == Peers::Sticky {
@@ -81,9 +91,14 @@ impl Node {
 
     pub(crate) fn handle_ack(&mut self, seq: u16) {
         if let Answered::For { requester, seq } = self.prober.answered(seq) {
-            let news = self.news_for(requester);
-            self.send(requester, Channel::Datagram, Cause::Indirect, Body::Ack { seq, news });
+            self.answer_for_other(requester, seq);
         }
+    }
+
+    /// Whom this node was asked to probe is there.
+    pub(crate) fn answer_for_other(&mut self, requester: NodeId, seq: u16) {
+        let news = self.news_for(requester);
+        self.send(requester, Channel::Datagram, Cause::Indirect, Body::Ack { seq, news });
     }
 
     /// Half of the direct probe's time is over: a packet may be lost, and what is on the stream is sent until it
@@ -136,7 +151,7 @@ impl Node {
         if target == self.start.me {
             self.answer_ping(requester, seq, false);
         } else if self.membership.standing(target).is_member() {
-            let own = self.prober.relay(requester, seq);
+            let own = self.prober.relay(requester, seq, target);
             self.ping(target, Channel::Datagram, own, Cause::Indirect);
         }
     }
@@ -164,9 +179,15 @@ impl Node {
             self.refute(now, said);
             return;
         }
-        let told = from.map_or(0, |from| self.sync.bit(from));
+        // Only partners are told each piece once.
+        let told = match self.config.peers {
+            Peers::Sticky => from.map_or(0, |from| self.sync.bit(from)),
+            Peers::Uniform => 0,
+        };
         let Some(before) = self.membership.merge(member, said) else {
-            self.news.heard_again(member, said, told);
+            if told != 0 {
+                self.news.heard_again(member, said, told);
+            }
             return;
         };
         self.members_agreement.changed(now);
@@ -225,7 +246,7 @@ impl Node {
             Peers::Sticky => Vec::new(),
             Peers::Uniform => {
                 let limit = self.config.retransmissions(self.membership.count());
-                self.news.take_for(to, RECORDS_PER_MESSAGE, limit)
+                self.news.take_for(to, records_per_message(self.sync.names(to)), limit)
             }
         };
         let mut news = self.records(to, taken);
@@ -240,9 +261,9 @@ impl Node {
 
     /// Tells a connected peer all news that it was not told yet, over the stream, which loses nothing.
     pub(crate) fn tell_news(&mut self, to: NodeId) {
-        let connection = self.sync.bit(to);
+        let (connection, most) = (self.sync.bit(to), records_per_message(self.sync.names(to)));
         loop {
-            let taken = self.news.take_over(connection, RECORDS_PER_MESSAGE);
+            let taken = self.news.take_over(connection, most);
             if taken.is_empty() {
                 return;
             }

@@ -11,6 +11,7 @@ use crate::{
     base::Base,
     config::{Config, Dissemination, Peers, StateTransfer},
     graves::Graves,
+    log::Holders,
     membership::Membership,
     message::{Body, Message},
     news::News,
@@ -160,17 +161,19 @@ impl Protocol for Node {
         match link {
             LinkEvent::Up => {
                 let before = self.sync.up(peer);
-                self.news.forget(before);
+                self.forget_told(before);
                 if self.reads_rings() {
                     self.partner_up(now, peer);
                 }
                 // Whoever takes part in a handshake is alive.
-                self.prober.alive(peer);
+                for (requester, seq) in self.prober.alive(peer) {
+                    self.answer_for_other(requester, seq);
+                }
                 self.say_meet(peer, false);
             }
             LinkEvent::Down => {
                 let connection = self.sync.down(peer);
-                self.news.forget(connection);
+                self.forget_told(connection);
                 self.let_feed(now);
             }
             // The detector finds out by itself whether the peer is there.
@@ -328,6 +331,13 @@ impl Node {
         let concerned = self.partners.concerns(peer, self.start.me, now);
         if concerned && self.membership.standing(peer).is_member() {
             self.partners.read_soon(now);
+        }
+    }
+
+    /// A connection ended: what went over it counts for nothing.
+    fn forget_told(&mut self, connection: Holders) {
+        if self.config.peers == Peers::Sticky {
+            self.news.forget(connection);
         }
     }
 

@@ -31,6 +31,7 @@ pub(crate) struct Probe {
 #[derive(Clone, Copy, Debug)]
 struct Relay {
     seq: u16,
+    target: NodeId,
     requester: NodeId,
     requester_seq: u16,
 }
@@ -46,16 +47,19 @@ pub(crate) enum Answered {
 
 impl Prober {
     /// Starts the period's probe and returns its number.
-    pub(crate) fn start(&mut self, target: NodeId, ask_again_at: Time, ask_others_at: Time) -> u16 {
+    pub(crate) fn start(&mut self, target: NodeId, ask_again_at: Option<Time>, ask_others_at: Time) -> u16 {
         let seq = self.next_seq();
-        let (ask_again_at, ask_others_at) = (Some(ask_again_at), Some(ask_others_at));
-        self.current = Some(Probe { target, seq, ask_again_at, ask_others_at });
+        self.current = Some(Probe { target, seq, ask_again_at, ask_others_at: Some(ask_others_at) });
         seq
     }
 
-    /// A member showed that it is alive otherwise.
-    pub(crate) fn alive(&mut self, member: NodeId) {
+    /// A member showed that it is alive otherwise. Returns who asked for it, and by which number.
+    pub(crate) fn alive(&mut self, member: NodeId) -> Vec<(NodeId, u16)> {
         self.current.take_if(|probe| probe.target == member);
+        let asked = self.relays.iter().filter(|relay| relay.target == member);
+        let asked = asked.map(|relay| (relay.requester, relay.requester_seq)).collect();
+        self.relays.retain(|relay| relay.target != member);
+        asked
     }
 
     /// The probe that is to be made again now.
@@ -87,12 +91,12 @@ impl Prober {
     }
 
     /// Notes a probe made for another and returns its number.
-    pub(crate) fn relay(&mut self, requester: NodeId, requester_seq: u16) -> u16 {
+    pub(crate) fn relay(&mut self, requester: NodeId, requester_seq: u16, target: NodeId) -> u16 {
         let seq = self.next_seq();
         if self.relays.len() >= MAX_RELAYS {
             self.relays.pop_front();
         }
-        self.relays.push_back(Relay { seq, requester, requester_seq });
+        self.relays.push_back(Relay { seq, target, requester, requester_seq });
         seq
     }
 
@@ -120,8 +124,8 @@ mod tests {
     #[test]
     fn an_answer_ends_the_probe_it_belongs_to_and_no_other() {
         let mut prober = Prober::default();
-        let own = prober.start(NodeId(1), Time(3), Time(5));
-        let other = prober.relay(NodeId(7), 99);
+        let own = prober.start(NodeId(1), Some(Time(3)), Time(5));
+        let other = prober.relay(NodeId(7), 99, NodeId(2));
         assert_eq!(prober.answered(other), Answered::For { requester: NodeId(7), seq: 99 });
         assert!(prober.unanswered(Time(2)).is_none() && prober.unanswered(Time(3)).is_some());
         assert!(prober.unanswered(Time(4)).is_none(), "it is made again once");
@@ -133,10 +137,23 @@ mod tests {
     }
 
     #[test]
+    fn who_shows_that_it_is_alive_answers_all_probes_of_it() {
+        let mut prober = Prober::default();
+        prober.start(NodeId(2), None, Time(5));
+        let relays = [(7, 1, 2), (8, 2, 3), (9, 3, 2)];
+        let seqs =
+            relays.map(|(requester, seq, target)| prober.relay(NodeId(requester), seq, NodeId(target)));
+        assert_eq!(prober.alive(NodeId(2)), [(NodeId(7), 1), (NodeId(9), 3)]);
+        assert!(prober.finish().is_none());
+        assert_eq!(prober.answered(seqs[2]), Answered::Own, "each requester is told once");
+        assert_eq!(prober.answered(seqs[1]), Answered::For { requester: NodeId(8), seq: 2 });
+    }
+
+    #[test]
     fn probes_for_others_are_bounded() {
         let mut prober = Prober::default();
         for seq in 0..1000 {
-            prober.relay(NodeId(1), seq);
+            prober.relay(NodeId(1), seq, NodeId(2));
         }
         assert_eq!(prober.relays.len(), MAX_RELAYS);
     }

@@ -39,7 +39,7 @@ impl Registry {
     /// Our own node and the baselines.
     pub fn standard() -> Self {
         let mut registry = Self::empty();
-        registry.add::<Node>(RUMORMILL, settings::node);
+        registry.add_bounded::<Node>(RUMORMILL, settings::node_bounds, settings::node);
         registry.add_bounded::<AllToAll>("all-to-all", settings::all_to_all_bounds, settings::all_to_all);
         registry.add_bounded::<Central>("central", settings::central_bounds, settings::central);
         registry
@@ -54,7 +54,7 @@ impl Registry {
         self.add_bounded::<P>(name, |_, _| Ok(LinkConfig::default()), config);
     }
 
-    /// Adds a protocol whose nodes hold more connections than the usual bounds allow. `bounds` says how many, or in a
+    /// Adds a protocol whose nodes need other bounds for their connections than the usual. `bounds` says how many, or in a
     /// sentence why a scenario is too much.
     pub fn add_bounded<P>(
         &mut self,

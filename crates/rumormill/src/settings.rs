@@ -1,6 +1,6 @@
 //! How a scenario becomes the settings of each protocol.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rumormill_lab::{Compression, Dissemination, PeersMode, Scenario, StateMode};
 use rumormill_link::LinkConfig;
@@ -13,6 +13,14 @@ use crate::worlds::{Setting, ViewMode};
 
 /// zstd's fastest level of its ordinary range: most of what a full push compresses is incompressible values.
 const ZSTD_LEVEL: i32 = 1;
+
+/// Ends of connections that nodes with uniform peers keep beyond use: all of a cluster, and each node.
+const CACHED_ENDS: usize = 1 << 18;
+const CACHED_MAX: usize = 256;
+/// How long each keeps one that is not used: nodes that have nothing to tell meet once in a round of probes.
+const CACHED_FOR: Duration = Duration::from_secs(600);
+/// How many they dial at once. Where packets are lost each dial may take seconds.
+const DIALS_UNIFORM: usize = 32;
 
 /// Connections beyond one to each node: those that are closing, or made twice.
 const SPARE_CONNECTIONS: usize = 64;
@@ -54,6 +62,23 @@ pub(crate) fn node(scenario: &Scenario, setting: &Setting) -> Config {
         retransmit_mult: node.retransmit_mult,
         commons: shares.then(|| Arc::new(Commons::default())),
     }
+}
+
+/// With uniform peers a node keeps the connections that it made, as far as memory allows, and dials more at once: nearly
+/// every message is for another peer.
+pub(crate) fn node_bounds(scenario: &Scenario, _: &Setting) -> Result<LinkConfig, String> {
+    let usual = LinkConfig::default();
+    if scenario.node.peers == PeersMode::Sticky {
+        return Ok(usual);
+    }
+    let unpinned = (CACHED_ENDS / scenario.cluster.nodes).clamp(usual.unpinned, CACHED_MAX);
+    Ok(LinkConfig {
+        connections: 2 * unpinned + usual.connections,
+        dials_at_once: DIALS_UNIFORM,
+        unpinned,
+        linger: CACHED_FOR,
+        ..usual
+    })
 }
 
 pub(crate) fn all_to_all(scenario: &Scenario, _: &Setting) -> Timing {

@@ -123,8 +123,12 @@ pub enum ViewMode {
     Dense,
 }
 
-/// After which a connection on which nothing arrives is down.
+/// After which a connection on which nothing arrives is down, unless it is to be kept for longer.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+fn idle_timeout(links: &LinkConfig) -> Duration {
+    IDLE_TIMEOUT.max(links.linger)
+}
 
 /// Makes a cluster of nodes that speak `P`.
 pub(crate) fn launch<P>(
@@ -143,7 +147,7 @@ where
         return Ok(match setting.fidelity {
             Fidelity::Message => {
                 let book = book(nodes);
-                let idle_timeout = IDLE_TIMEOUT;
+                let idle_timeout = idle_timeout(&links);
                 let mold = MessageMold { seed, config, links, idle_timeout, network: network.clone(), book };
                 Box::new(SimCluster::<MessageHost<P>>::new(nodes, seed, shards, &network, mold))
             }
@@ -155,8 +159,8 @@ where
     }
     let mut spec = LocalSpec::new(nodes, seed, config);
     spec.network = network;
+    spec.idle_timeout = idle_timeout(&links);
     spec.links = links;
-    spec.idle_timeout = IDLE_TIMEOUT;
     Ok(Box::new(LocalCluster::<P>::launch(spec)?))
 }
 
@@ -182,7 +186,7 @@ fn quic_mold<C>(
             (endpoint, real::identify, Box::new(make))
         }
     };
-    let (transport, book) = (transport(IDLE_TIMEOUT), book(scenario.cluster.nodes));
+    let (transport, book) = (transport(idle_timeout(&links)), book(scenario.cluster.nodes));
     let epoch = Instant::now();
     Ok(QuicMold { seed, config, links, transport, epoch, endpoint, credentials, identify, book })
 }
