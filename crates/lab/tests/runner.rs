@@ -125,6 +125,15 @@ fn a_cluster_that_does_not_boot_is_measured_and_found_invalid() {
 }
 
 #[test]
+fn a_cluster_in_which_some_partner_always_changes_boots_all_the_same() {
+    let mut cluster = Clockwork::new(10);
+    cluster.rotates = true;
+    let variant = run_with(&scenario("warm", ""), cluster, &mut Seen::default());
+    assert_eq!((variant.verdict.status, variant.boot.nodes_up), (Status::Valid, 10));
+    assert!(variant.boot.seconds < 1.0, "{}", variant.boot.seconds);
+}
+
+#[test]
 fn traffic_that_never_settles_is_measured_with_a_warning() {
     let mut cluster = Clockwork::new(10);
     cluster.grows = true;

@@ -70,3 +70,29 @@ fn writes_take_as_many_periods_as_rumors_do_on_clocks_with_random_phases() {
         assert!(error < 0.6, "{error}");
     }
 }
+
+/// Each writer writes several keys in a row, so that rumors of later ones overtake earlier ones: one version per writer
+/// could hide that one is lacking.
+#[test]
+fn a_rumor_that_overtook_an_earlier_one_hides_nothing() {
+    const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+    let config = Config { peers: Peers::Uniform, fanout: 1, ..Config::default() };
+    let mut world = World::warm(40, &config);
+    world.loss = 0.1;
+    world.run(Duration::from_secs(5));
+    for writer in (0..20).map(NodeId) {
+        for key in KEYS {
+            world.command(writer, put(key));
+            world.run(Duration::from_millis(330));
+        }
+    }
+    world.run(Duration::from_secs(60));
+    let mut applied = vec![0; 40];
+    for (_, node, event) in &world.events {
+        applied[node.index()] += usize::from(matches!(event, Event::Applied(_)));
+    }
+    for (number, applied) in applied.into_iter().enumerate() {
+        let own = if number < 20 { KEYS.len() } else { 0 };
+        assert_eq!(applied + own, 20 * KEYS.len(), "node {number} has every write, and each once");
+    }
+}

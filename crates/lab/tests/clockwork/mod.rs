@@ -28,6 +28,8 @@ pub(crate) struct Clockwork {
     pub(crate) clock: Rc<Cell<Time>>,
     /// Whether nodes find each other.
     pub(crate) boots: bool,
+    /// Whether at each moment one of the nodes, another each time, is changing a partner.
+    pub(crate) rotates: bool,
     /// Whether ever more is sent.
     pub(crate) grows: bool,
     pub(crate) did: Rc<Cell<usize>>,
@@ -49,6 +51,7 @@ impl Clockwork {
         Box::new(Self {
             clock: Rc::new(Cell::new(Time::ZERO)),
             boots: true,
+            rotates: false,
             grows: false,
             did: Rc::default(),
             nodes,
@@ -214,11 +217,13 @@ impl Cluster for Clockwork {
     }
 
     fn census(&mut self) -> Result<Census, ClusterError> {
+        let moment = self.now().nanos() / 200_000_000;
+        let changes_partner = |id: NodeId| self.rotates && moment % u64::from(self.nodes) == u64::from(id.0);
         let node = |id: NodeId| {
             let crashed = self.crashed.get(&id);
             let mut node = NodeCensus {
                 links_up: 2,
-                links_pending: usize::from(!self.boots && id.0 == 0),
+                links_pending: usize::from(!self.boots && id.0 == 0 || changes_partner(id)),
                 alive: self.nodes as usize,
                 crashed: crashed.is_some(),
                 ..NodeCensus::default()
