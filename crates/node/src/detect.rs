@@ -262,7 +262,8 @@ impl Node {
     /// Tells a connected peer all news that it was not told yet, over the stream, which loses nothing.
     pub(crate) fn tell_news(&mut self, to: NodeId) {
         let (connection, most) = (self.sync.bit(to), records_per_message(self.sync.names(to)));
-        loop {
+        // Where it cannot be remembered what was told there would be no end to telling.
+        while connection != 0 {
             let taken = self.news.take_over(connection, most);
             if taken.is_empty() {
                 return;

@@ -257,6 +257,12 @@ impl Node {
 
     /// Goes on until every partner has been sent everything.
     fn flush_to_partners(&mut self, now: Time) {
+        for peer in self.partners.iter() {
+            let bit = self.sync.claim_bit(peer, |other| self.partners.contains(other));
+            if bit != 0 {
+                self.news.forget(bit);
+            }
+        }
         let behind = self.news.behind();
         let lacks = |peer: &NodeId| {
             self.sync.bit(*peer) & behind != 0 || self.carries_deltas() && self.sync.is_behind(*peer)

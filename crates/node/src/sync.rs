@@ -91,13 +91,8 @@ impl Sync {
     /// Returns the bit of a connection that this one replaces.
     pub(crate) fn up(&mut self, peer: NodeId) -> Holders {
         let before = self.down(peer);
-        let bit = match (!self.bits_in_use).trailing_zeros() {
-            Holders::BITS => 0,
-            free => 1 << free,
-        };
-        self.bits_in_use |= bit;
         let link = Link {
-            bit,
+            bit: 0,
             names: Names::Full,
             life: 0,
             said: None,
@@ -108,6 +103,7 @@ impl Sync {
             doubted: false,
         };
         self.links.insert(peer, link);
+        self.claim_bit(peer, |_| true);
         before
     }
 
@@ -124,6 +120,27 @@ impl Sync {
     /// The bit of the connection with a peer; 0 where there is none, or none was left for it.
     pub(crate) fn bit(&self, peer: NodeId) -> Holders {
         self.links.get(peer).map_or(0, |link| link.bit)
+    }
+
+    /// Gives the connection with a peer a bit if it has none: a free one, or that of a peer that may do without it.
+    /// Returns the bit that now stands for another connection than before; 0 when nothing changed.
+    pub(crate) fn claim_bit(&mut self, peer: NodeId, needs_it: impl Fn(NodeId) -> bool) -> Holders {
+        if !self.is_up(peer) || self.bit(peer) != 0 {
+            return 0;
+        }
+        let free = !self.bits_in_use & self.bits_in_use.wrapping_add(1);
+        let bit = if free != 0 {
+            free
+        } else {
+            let spare = self.links.iter_mut().find(|(other, link)| link.bit != 0 && !needs_it(*other));
+            spare.map_or(0, |(_, link)| std::mem::take(&mut link.bit))
+        };
+        if let Some(link) = self.links.get_mut(peer) {
+            link.bit = bit;
+        }
+        self.bits_in_use |= bit;
+        self.log.forget(bit);
+        bit
     }
 
     /// A peer asks for this node's digest, to send what it lacks.

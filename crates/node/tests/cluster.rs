@@ -53,6 +53,28 @@ fn every_write_reaches_everyone_by_deltas_and_by_full_pushes() {
     }
 }
 
+/// A seed of so many has more connections than it can tell apart in what it remembers of each piece of news.
+#[test]
+fn a_crowd_that_joins_and_writes_at_once_agrees() {
+    const NODES: u32 = 200;
+    let mut world = World::silent(NODES, &Config::default());
+    world.command(NodeId(0), Command::Join { seeds: Vec::new() });
+    for number in 1..NODES {
+        world.command(NodeId(number), Command::Join { seeds: vec![contact(0)] });
+        world.command(NodeId(number), put("k1"));
+    }
+    for _ in 0..10 {
+        world.run(Duration::from_secs(3));
+        world.command(NodeId(0), put("k2"));
+    }
+    world.run(Duration::from_secs(20));
+    for node in world.live() {
+        assert_eq!(node.view().alive(), NODES as usize);
+        assert_eq!(node.view().version(NodeId(0)), 10);
+        assert!((1..NODES).all(|writer| node.view().version(NodeId(writer)) == 1));
+    }
+}
+
 #[test]
 fn those_who_join_through_one_seed_learn_all_members_and_all_state() {
     let mut world = World::silent(25, &Config::default());
