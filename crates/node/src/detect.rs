@@ -263,7 +263,10 @@ impl Node {
     pub(crate) fn tell_news(&mut self, to: NodeId) {
         let (connection, most) = (self.sync.bit(to), records_per_message(self.sync.names(to)));
         // Where it cannot be remembered what was told there would be no end to telling.
-        while connection != 0 {
+        if connection == 0 {
+            return;
+        }
+        loop {
             let taken = self.news.take_over(connection, most);
             if taken.is_empty() {
                 return;
