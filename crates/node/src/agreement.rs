@@ -52,10 +52,12 @@ impl Node {
     /// What this node holds, in short. The salt makes two tables whose checks collide differ the next time.
     pub(crate) fn check(&self, salt: u16) -> Check {
         let short = |hash: u64| mix2(hash, u64::from(salt)) as u16;
-        Check {
-            members: short(self.membership.hash()),
-            state: short(if self.carries_deltas() { self.store.hash() } else { 0 }),
-        }
+        Check { members: short(self.membership.hash()), state: short(self.state_hash()) }
+    }
+
+    /// Names the state where it is compared.
+    pub(crate) fn state_hash(&self) -> u64 {
+        if self.carries_deltas() { self.store.hash() } else { 0 }
     }
 
     /// A peer told its check: where both had time to agree and do not, they meet again and compare everything.
@@ -95,9 +97,10 @@ impl Node {
 
     /// Whether a peer of whose writes nothing is known is told only what this node itself passes on at present. With
     /// uniform peers strangers meet all the time, and each write is on its way to all of them.
-    pub(crate) fn tells_rumors_only(&mut self, now: Time, peer: NodeId, joins: bool) -> bool {
+    pub(crate) fn tells_rumors_only(&mut self, now: Time, peer: NodeId, theirs: u64, joins: bool) -> bool {
         let was_apart = self.membership.status(peer) != Status::Alive;
-        self.config.peers == Peers::Uniform && !joins && !was_apart && !self.state_disagrees(now)
+        let may = self.config.peers == Peers::Uniform && !joins && !was_apart;
+        may && (theirs == self.state_hash() || !self.state_disagrees(now))
     }
 
     fn members_disagree(&mut self, now: Time) -> bool {

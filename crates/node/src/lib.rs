@@ -3,8 +3,8 @@
 //! Read [`Node`] first, then [`Config`]. A node is a table of small parts: `membership` and `standing` (who is thought
 //! to be what), `rings` and `partners` (the overlay), `probe`, `suspicion` and `detect` (SWIM's failure detector),
 //! `news` (membership dissemination), `graves` (finding those again that were only cut off), `tour` (peers without an
-//! overlay), `agreement` (what news missed), `store`, `log` and `sync` (state and who lacks what of it), `rumors` (what is told to
-//! strangers), `message` and `codec` (the wire).
+//! overlay), `agreement` (what news missed), `store`, `log` and `sync` (state and who lacks what of it), `rumors` (what
+//! strangers are told), `message` and `codec` (the wire).
 //!
 //! Thousands of nodes fit in a process since what each would compute alike is there once: `base` (what a warm boot
 //! says), `commons` (who shares it), `table` (opinions as exceptions from it), `places` (the rings in order),

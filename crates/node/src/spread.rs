@@ -31,7 +31,7 @@ impl Node {
             joining: self.stage == Stage::Joining,
             roster: self.membership.roster_hash(),
             members: self.membership.hash(),
-            state: if self.carries_deltas() { self.store.hash() } else { 0 },
+            state: self.state_hash(),
             life: self.start.generation,
             resume: self.sync.resume(peer),
         };
@@ -42,7 +42,8 @@ impl Node {
     pub(crate) fn handle_meet(&mut self, now: Time, from: NodeId, meet: &Meet) {
         let roster_len = self.membership.roster_len();
         let joins = meet.joining || self.stage == Stage::Joining;
-        let rumors_since = self.tells_rumors_only(now, from, joins).then(|| self.rumors_since(now));
+        let rumors_since =
+            self.tells_rumors_only(now, from, meet.state, joins).then(|| self.rumors_since(now));
         let mut met = self.sync.hear_meet(from, meet, roster_len, rumors_since);
         if met.answer_first {
             if !self.sync.is_up(from) {
@@ -258,8 +259,7 @@ impl Node {
     /// Goes on until every partner has been sent everything.
     fn flush_to_partners(&mut self, now: Time) {
         for peer in self.partners.iter() {
-            let bit = self.sync.claim_bit(peer, |other| self.partners.contains(other));
-            if bit != 0 {
+            if let Some(bit) = self.sync.claim_bit(peer, |other| self.partners.contains(other)) {
                 self.news.forget(bit);
             }
         }

@@ -33,10 +33,10 @@ const MAX_CREDITORS: usize = 64;
 ///
 /// When a connection comes up both ends say [`Meet`]. Equal states: each cursor starts where the own log stood when
 /// its Meet was sent. Else, where the peer says how far it took this log in an earlier connection, the cursor starts
-/// there; else the peer is asked for its digest and sent what it lacks, or, where strangers meet all the time, it is told
-/// only what is passed on to everyone at present. From then on the peer is sent what is past
-/// its cursor and did not come from it. The stream keeps order, so a writer's writes arrive in the order of their
-/// counters and one version per writer says everything.
+/// there; else the peer is asked for its digest and sent what it lacks, or, where strangers meet all the time, it is
+/// told only what is passed on to everyone at present. From then on the peer is sent what is past its cursor and did
+/// not come from it. The stream keeps order, so a writer's writes arrive in the order of their counters and one version
+/// per writer says everything.
 #[derive(Debug, Default)]
 pub(crate) struct Sync {
     log: Log,
@@ -122,25 +122,24 @@ impl Sync {
         self.links.get(peer).map_or(0, |link| link.bit)
     }
 
-    /// Gives the connection with a peer a bit if it has none: a free one, or that of a peer that may do without it.
-    /// Returns the bit that now stands for another connection than before; 0 when nothing changed.
-    pub(crate) fn claim_bit(&mut self, peer: NodeId, needs_it: impl Fn(NodeId) -> bool) -> Holders {
+    /// Gives the connection with a peer a bit if it has none: a free one, or that of a peer that may do without it, which
+    /// is returned: what is remembered of it belongs to that other connection.
+    pub(crate) fn claim_bit(&mut self, peer: NodeId, needs_it: impl Fn(NodeId) -> bool) -> Option<Holders> {
         if !self.is_up(peer) || self.bit(peer) != 0 {
-            return 0;
+            return None;
         }
         let free = !self.bits_in_use & self.bits_in_use.wrapping_add(1);
-        let bit = if free != 0 {
-            free
+        let taken = if free == 0 {
+            let mut links = self.links.iter_mut();
+            let (_, spare) = links.find(|(other, link)| link.bit != 0 && !needs_it(*other))?;
+            Some(std::mem::take(&mut spare.bit))
         } else {
-            let spare = self.links.iter_mut().find(|(other, link)| link.bit != 0 && !needs_it(*other));
-            spare.map_or(0, |(_, link)| std::mem::take(&mut link.bit))
+            None
         };
-        if let Some(link) = self.links.get_mut(peer) {
-            link.bit = bit;
-        }
+        let bit = taken.unwrap_or(free);
+        self.links.get_mut(peer)?.bit = bit;
         self.bits_in_use |= bit;
-        self.log.forget(bit);
-        bit
+        taken.inspect(|bit| self.log.forget(*bit))
     }
 
     /// A peer asks for this node's digest, to send what it lacks.

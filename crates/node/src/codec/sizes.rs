@@ -4,8 +4,8 @@
 //! seldom sent or short: they are compressed to see. Two kinds are estimated, for they are what a large cluster sends
 //! most of, and the same content again and again:
 //!
-//! - a delta, or rumor, of one write: it saves what the write saves in a message of its own, compressed once. That leaves out a
-//!   few bytes of names and positions, which do not compress.
+//! - a delta, or a rumor, of one write: it saves what the write saves in a message of its own, compressed once. That
+//!   leaves out a few bytes of names and positions, which do not compress.
 //! - a part of the whole state: what its start takes, compressed once; and each log that changed since adds what it
 //!   takes when compressed by itself, less what the log takes that it replaced. Where a quarter of a part changed, or
 //!   its members are named in full, it is compressed to see. With values that do not compress this is within 1 % of
