@@ -59,7 +59,7 @@ self_test() {
     mkdir "$copy/scripts"
     cp "$1/Cargo.toml" "$1/Cargo.lock" "$copy"
     cp "$1/scripts/sans-io.clippy.toml" "$copy/scripts"
-    cp -R "$1/crates" "$copy"
+    cp -R "$1/crates" "$1/benches" "$copy"
     check "$copy"
 
     sed -i 's/^\[dependencies\]$/&\ntokio.workspace = true/' "$copy/crates/node/Cargo.toml"

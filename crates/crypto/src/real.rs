@@ -43,7 +43,18 @@ pub struct Authority {
     secret: hkdf::Prk,
 }
 
-/// An identity could not be made: the cluster is not launched.
+/// An [`Authority`] as it travels between the processes of one run.
+#[derive(Clone)]
+pub struct Seal {
+    /// Of which keys outside of handshakes are made.
+    pub secret: [u8; 32],
+    /// The authority's key, as PKCS #8.
+    pub key: Vec<u8>,
+    /// Its certificate.
+    pub certificate: Vec<u8>,
+}
+
+/// An identity could not be made or used: whoever was to have it does not begin.
 #[derive(Debug, Error)]
 pub enum IdentityError {
     /// A key or certificate could not be made.
@@ -82,17 +93,52 @@ impl Authority {
 
     fn with_secret(secret: &[u8]) -> Result<Self, IdentityError> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
+        let params = Self::params();
+        let certificate = params.self_signed(&key)?.der().clone();
+        Self::assemble(secret, key, certificate)
+    }
+
+    fn params() -> CertificateParams {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let certificate = params.self_signed(&key)?;
+        params
+    }
+
+    /// All that another process needs to make certificates that nodes of this run believe: as secret as the run.
+    ///
+    /// # Errors
+    /// When the cryptography fails.
+    pub fn seal() -> Result<Seal, IdentityError> {
+        let mut secret = [0; 32];
+        provider().secure_random.fill(&mut secret).map_err(rustls::Error::from)?;
+        let key = KeyPair::generate_for(&PKCS_ED25519)?;
+        let certificate = Self::params().self_signed(&key)?.der().to_vec();
+        Ok(Seal { secret, key: key.serialize_der(), certificate })
+    }
+
+    /// The authority that others have too.
+    ///
+    /// # Errors
+    /// When this is no [`seal`](Self::seal).
+    pub fn of(seal: &Seal) -> Result<Self, IdentityError> {
+        let key = PrivatePkcs8KeyDer::from(seal.key.as_slice());
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ED25519)?;
+        Self::assemble(&seal.secret, key, seal.certificate.clone().into())
+    }
+
+    fn assemble(
+        secret: &[u8],
+        key: KeyPair,
+        certificate: CertificateDer<'static>,
+    ) -> Result<Self, IdentityError> {
         let mut roots = RootCertStore::empty();
-        roots.add(certificate.der().clone())?;
+        roots.add(certificate)?;
         let (roots, provider) = (Arc::new(roots), Arc::new(provider()));
         let servers = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone()).build()?;
         let clients = WebPkiClientVerifier::builder_with_provider(roots, provider.clone()).build()?;
         let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"rumormill").extract(secret);
-        Ok(Self { issuer: Issuer::new(params, key), provider, servers, clients, secret })
+        Ok(Self { issuer: Issuer::new(Self::params(), key), provider, servers, clients, secret })
     }
 
     /// The settings of the nodes' endpoints, with the key of their stateless resets: that of all nodes in all their

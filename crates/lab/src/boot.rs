@@ -1,16 +1,18 @@
 use std::{sync::Arc, time::Duration};
 
-use rumormill_measure::{Boot as BootReport, Histogram};
-use rumormill_protocol::{Command, Contact, Dot, Entry, NodeId, Purpose, Time, WarmBoot, generator, stream};
+use rumormill_measure::{Boot as BootReport, Histogram, Ledger, bytes_by_cause};
+use rumormill_protocol::{
+    Command, Contact, Dot, Entry, NodeId, Purpose, Tag, Time, WarmBoot, generator, stream,
+};
 
 use crate::{
-    Action, Boot, Census, Cluster, Scenario,
+    Action, Boot, Census, Cluster, Scenario, Stamped,
     agenda::{key, value},
     progress::Ticker,
     stop::Stop,
 };
 
-/// Between two looks at a cluster that boots.
+/// Between two looks at a cluster that boots, at least.
 const POLL: Duration = Duration::from_millis(200);
 
 /// A cluster that is not up so long after the first node was told to start is measured as it is, and found invalid:
@@ -31,17 +33,19 @@ pub(crate) fn boot(
     cluster: &mut dyn Cluster,
     ticker: &mut Ticker<'_>,
     report: &mut BootReport,
+    hear: &mut dyn FnMut(Stamped),
 ) -> Result<(), Stop> {
-    let contacts = cluster.contacts();
+    let mut contacts = cluster.contacts();
+    // Others come later.
+    contacts.truncate(scenario.cluster.nodes);
     let (mode, warm) = match scenario.cluster.boot {
         Boot::Warm => ("warm", contacts.len()),
         Boot::Join => ("join", scenario.cluster.seeds),
     };
     mode.clone_into(&mut report.mode);
     let (seeds, others) = contacts.split_at(warm.min(contacts.len()));
-    let entries = seeds.iter().flat_map(|seed| entries(scenario, seed.id)).collect();
-    let common = Arc::new(WarmBoot::new(seeds.to_vec(), entries));
-    let mut looks = Looks::new(cluster, report);
+    let common = Arc::new(warm_boot(scenario, &contacts));
+    let mut looks = Looks::new(cluster.now(), contacts.len(), report);
     for seed in seeds {
         ticker.check()?;
         cluster.act(seed.id, Action::Command(Command::Warm(common.clone())))?;
@@ -50,17 +54,30 @@ pub(crate) fn boot(
         ticker.check()?;
         join(scenario, cluster, other.id, seeds)?;
     }
-    looks.wait(cluster, ticker)
+    looks.wait(cluster, ticker, hear)
+}
+
+/// What the first nodes of a cluster know of each other and own: all of them at a warm boot, else the seeds. It depends on the
+/// scenario and these contacts of all nodes alone.
+pub fn warm_boot(scenario: &Scenario, contacts: &[Contact]) -> WarmBoot {
+    let warm = match scenario.cluster.boot {
+        Boot::Warm => scenario.cluster.nodes,
+        Boot::Join => scenario.cluster.seeds,
+    };
+    let seeds = &contacts[..warm.min(contacts.len())];
+    let entries = seeds.iter().flat_map(|seed| entries(scenario, seed.id)).collect();
+    WarmBoot::new(seeds.to_vec(), entries)
 }
 
 /// What a node owns at the start, in the order of its writes.
-fn entries(scenario: &Scenario, writer: NodeId) -> Vec<Entry> {
+pub(crate) fn entries(scenario: &Scenario, writer: NodeId) -> Vec<Entry> {
     let mut random = generator(stream(scenario.seed, Purpose::Workload, Some(writer)));
     (0..scenario.cluster.keys_per_node)
         .map(|number| Entry {
             dot: Dot { writer, counter: number as u64 + 1 },
             key: key(number as u32),
             value: value(&mut random, scenario.cluster.value_bytes),
+            tag: Tag::default(),
         })
         .collect()
 }
@@ -85,22 +102,27 @@ struct Looks<'a> {
 }
 
 impl<'a> Looks<'a> {
-    fn new(cluster: &dyn Cluster, report: &'a mut BootReport) -> Self {
-        let (knew_all, was_linked) = (vec![false; cluster.nodes()], vec![false; cluster.nodes()]);
-        Self { began: cluster.now(), report, knew_all, was_linked, know_all: Histogram::default() }
+    fn new(began: Time, nodes: usize, report: &'a mut BootReport) -> Self {
+        let (knew_all, was_linked) = (vec![false; nodes], vec![false; nodes]);
+        Self { began, report, knew_all, was_linked, know_all: Histogram::default() }
     }
 
-    fn wait(&mut self, cluster: &mut dyn Cluster, ticker: &mut Ticker<'_>) -> Result<(), Stop> {
-        let nodes = cluster.nodes();
+    fn wait(
+        &mut self,
+        cluster: &mut dyn Cluster,
+        ticker: &mut Ticker<'_>,
+        hear: &mut dyn FnMut(Stamped),
+    ) -> Result<(), Stop> {
+        let nodes = self.knew_all.len();
         let give_up = self.began + GIVE_UP_LEAST.max(GIVE_UP_PER_NODE * nodes as u32);
         let mut in_a_row = 0;
         while in_a_row < LOOKS && cluster.now() < give_up {
             ticker.check()?;
-            let until = cluster.now() + POLL;
+            let until = cluster.now() + ticker.pause(POLL);
             cluster.advance_to(until)?;
             // The boot's events belong to no figure, and must not pile up.
-            cluster.drain_events(&mut |_| {});
-            let (now, census) = (cluster.now(), cluster.census()?);
+            cluster.drain_events(hear);
+            let (now, census) = (cluster.now(), ticker.look(cluster)?);
             if ticker.is_due(now) {
                 ticker.tick(now, &census);
             }
@@ -115,7 +137,7 @@ impl<'a> Looks<'a> {
     }
 
     fn see(&mut self, now: Time, census: &Census) {
-        let nodes = census.nodes.len();
+        let nodes = self.knew_all.len();
         let nodes_up = self.nodes_up(census) as u64;
         for (node, knew_all) in census.nodes.iter().zip(&mut self.knew_all) {
             if !*knew_all && node.alive == nodes {
@@ -123,18 +145,21 @@ impl<'a> Looks<'a> {
                 self.know_all.record(now - self.began);
             }
         }
-        let wire_bytes = census.nodes.iter().map(|node| node.ledger.wire_bytes()).sum();
+        let mut sent = Ledger::default();
+        census.nodes.iter().for_each(|node| sent.add(&node.ledger));
+        let wire_bytes = sent.wire_bytes();
         let report = &mut *self.report;
         report.nodes_up = nodes_up;
-        report.known_pairs = census.nodes.iter().map(|node| node.alive as u64).sum();
+        report.known_pairs = census.nodes[..nodes].iter().map(|node| node.alive as u64).sum();
         report.seconds = (now - self.began).as_secs_f64();
         report.know_all_us = self.know_all.summary();
         report.wire_bytes = wire_bytes;
+        report.by_cause_bytes = bytes_by_cause(&sent);
         report.wire_bytes_per_node = if nodes > 0 { wire_bytes as f64 / nodes as f64 } else { 0.0 };
     }
 
     fn nodes_up(&mut self, census: &Census) -> usize {
-        let all = census.nodes.len();
+        let all = self.knew_all.len();
         let mut up = 0;
         for (node, was_linked) in census.nodes.iter().zip(&mut self.was_linked) {
             let knows_all = node.alive == all && !node.crashed;

@@ -1,7 +1,8 @@
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use rumormill_measure::{Histogram, Ledger};
+use rumormill_measure::{Fleet, Histogram, Ledger, LoadReport};
 use rumormill_protocol::{Command, Contact, Event, NodeId, NodeSet, Status, Time};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A cluster of nodes in one of the worlds. The runner drives it through an experiment and knows no more of it
@@ -33,6 +34,31 @@ pub trait Cluster {
     /// When the cluster can no longer go on.
     fn act(&mut self, node: NodeId, action: Action) -> Result<(), ClusterError>;
 
+    /// How long before its time an action is to be given for it to be in time; zero where actions take effect as they
+    /// are given.
+    fn lead(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Does something to a node at a time that may be up to the [`lead`](Self::lead) ahead. Actions on one node take
+    /// effect in the order of their times, and those of one time in the order given.
+    ///
+    /// # Errors
+    /// When the cluster can no longer go on.
+    fn act_at(&mut self, at: Time, node: NodeId, action: Action) -> Result<(), ClusterError> {
+        debug_assert!(at <= self.now() || !self.lead().is_zero(), "only a cluster with a lead can wait");
+        self.act(node, action)
+    }
+
+    /// From now on until [`load`](Self::load) it counts what the cluster costs its machines.
+    fn begin_load(&mut self) {}
+
+    /// What the cluster has cost its machines since [`begin_load`](Self::begin_load), where this process alone took
+    /// `own`.
+    fn load(&mut self, own: LoadReport) -> LoadReport {
+        own
+    }
+
     /// Hands over what happened since the last call, in the order of each node's own events.
     fn drain_events(&mut self, into: &mut dyn FnMut(Stamped));
 
@@ -47,6 +73,12 @@ pub trait Cluster {
     /// # Errors
     /// When the cluster can no longer go on.
     fn inspect(&mut self, members: &[NodeId], writers: &[NodeId]) -> Result<Vec<Inspection>, ClusterError>;
+
+    /// The processes that carry its nodes, and how well their clocks agree; nothing where it is this process alone.
+    /// Bytes and negative times are not filled in.
+    fn fleet(&mut self) -> Option<Fleet> {
+        None
+    }
 
     /// Ends all nodes and frees what they held.
     fn shut_down(self: Box<Self>);
@@ -67,6 +99,13 @@ pub enum Action {
     Pause,
     /// Go on after [`Action::Pause`].
     Resume,
+    /// Neither send nor receive until [`Action::Unblock`], but go on otherwise: what is sent and what arrives waits in
+    /// order as long as there is room. The node knows that its writes wait.
+    Block,
+    /// What waited since [`Action::Block`] goes through.
+    Unblock,
+    /// From now on its clock runs at this pace.
+    Pace(Pace),
     /// From now on packets that this node sends meet this, on top of the network's own conditions and other faults.
     Impair {
         /// The fault's number, by which it ends.
@@ -79,6 +118,22 @@ pub enum Action {
         /// The fault's number.
         fault: u32,
     },
+}
+
+/// How fast a clock runs: exact, in millionths of the right pace, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace(NonZeroU32);
+
+impl Pace {
+    /// As this is to one; a pace that cannot be is the nearest that can.
+    pub fn of(share: f64) -> Self {
+        Self(NonZeroU32::new((share * 1e6).round() as u32).unwrap_or(NonZeroU32::MIN))
+    }
+
+    /// In millionths of the right pace.
+    pub const fn millionths(self) -> NonZeroU32 {
+        self.0
+    }
 }
 
 /// What a fault of the network does to packets that one node sends.
@@ -114,6 +169,9 @@ pub struct Census {
     pub kernel_drops: u64,
     /// The kernel's own count of what passed the interface that carries all packets; nothing where there is none.
     pub interface: Option<Interface>,
+    /// By agent, the kernel's count of what passed the interface that its nodes use, what other agents' nodes sent over
+    /// it included; empty where there are no agents.
+    pub interfaces: Vec<Option<Interface>>,
     /// A digest of all that happened since the run began; nothing where a run cannot be repeated exactly.
     pub event_hash: Option<String>,
     /// A digest of all packets by time, sender, receiver and size; nothing where a run cannot be repeated exactly, or
@@ -190,4 +248,10 @@ pub enum ClusterError {
     /// Something that carried nodes ended before its time.
     #[error("{0} ended unexpectedly")]
     Lost(String),
+    /// The processes that were to carry nodes did not come together or apart, in a sentence.
+    #[error("{0}")]
+    Fleet(String),
+    /// Somebody asked the run to end before it began.
+    #[error("interrupted before the cluster was there")]
+    Interrupted,
 }

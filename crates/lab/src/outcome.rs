@@ -1,8 +1,9 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use rumormill_measure::{
-    Bandwidth, Boot, Conditions, Convergence, Detection, FaultReport, KernelCount, Ledger, LoadReport,
-    Membership, RealTime, Transport, Variant, judge,
+    Bandwidth, Boot, Conditions, Conflicts, Consensus, Convergence, Detection, Election, FaultReport, Fleet,
+    KernelCount, Ledger, LoadReport, Membership, Metric, Part, RealTime, Recording, Staleness, Transport,
+    Turnover, Variant, bandwidth_errors, judge,
 };
 use rumormill_protocol::Time;
 
@@ -22,23 +23,39 @@ pub(crate) struct Outcome {
     pub(crate) half: Option<(Time, Census)>,
     /// At its end.
     pub(crate) after: (Time, Census),
+    /// What was sent in each part of it, where it got to its end.
+    pub(crate) parts: Vec<Part>,
+    /// How far times may be off by chance, by their paths in the variant.
+    pub(crate) errors: BTreeMap<String, f64>,
     /// How long each node lived in the measured phase.
     pub(crate) live_seconds: Vec<f64>,
     /// Nodes that ended although no fault had ended them.
     pub(crate) lost: u64,
     pub(crate) load: LoadReport,
     pub(crate) convergence: Convergence,
+    pub(crate) staleness: Option<Staleness>,
+    pub(crate) conflicts: Option<Conflicts>,
     pub(crate) detection: Detection,
+    pub(crate) turnover: Turnover,
     pub(crate) membership: Membership,
     pub(crate) faults: Vec<FaultReport>,
+    pub(crate) election: Option<Election>,
+    pub(crate) consensus: Option<Consensus>,
+    pub(crate) recording: Recording,
+    pub(crate) fleet: Option<Fleet>,
     /// See [`Census`], at the end of the run.
     pub(crate) event_hash: Option<String>,
     pub(crate) packet_hash: Option<String>,
 }
 
 impl Outcome {
-    /// The result of a variant.
-    pub(crate) fn into_variant(self, scenario: &Scenario, name: &str, protocol: &str) -> Variant {
+    /// The result of a variant, and what it rests on.
+    pub(crate) fn into_variant(
+        mut self,
+        scenario: &Scenario,
+        name: &str,
+        protocol: &str,
+    ) -> (Variant, Recording) {
         let ((start, before), (end, after)) = (&self.before, &self.after);
         let ledgers = since(&after.nodes, &before.nodes);
         let transport = Transport::from_ledgers(
@@ -51,12 +68,20 @@ impl Outcome {
             Ok(bytes) => bandwidth.kernel_wire_bytes = Some(bytes),
             Err(why) => bandwidth.kernel_wire_bytes_reason = Some(why),
         }
-        let scheduler_lag_us = after.lag.since(&before.lag).summary();
+        let scheduler_lag_us =
+            self.recording.histograms.keep(Metric::SchedulerLag, after.lag.since(&before.lag));
+        bandwidth.writes_applied = self.parts.iter().map(|part| part.applied).sum();
+        let mut standard_errors = self.errors;
+        standard_errors.extend(bandwidth_errors(&self.parts, self.live_seconds.iter().sum()));
+        if scenario.node.writes_share_a_tree() {
+            // They take the same way, which is the chance of the run: the times of its writes do not tell how far it goes.
+            standard_errors.retain(|path, _| !path.starts_with("convergence."));
+        }
         let measured_seconds = (*end - *start).as_secs_f64();
         let verdict = judge(&Conditions {
             measured_seconds,
             packets: transport.packets_sent,
-            nodes: after.nodes.len() as u64,
+            nodes: scenario.cluster.nodes as u64,
             booted: self.boot.nodes_up,
             lost: self.lost,
             interrupted: self.interrupted,
@@ -80,29 +105,53 @@ impl Outcome {
                 load: self.load,
             }),
         });
-        Variant {
+        let variant = Variant {
             name: name.to_owned(),
             protocol: protocol.to_owned(),
             world: None,
             fidelity: None,
-            nodes: after.nodes.len() as u64,
+            nodes: scenario.cluster.nodes as u64,
             measured_seconds,
             verdict,
             boot: self.boot,
             bandwidth,
             convergence: self.convergence,
+            staleness: self.staleness,
+            conflicts: self.conflicts,
             detection: self.detection,
+            turnover: self.turnover,
             membership: self.membership,
             faults: self.faults,
+            election: self.election,
+            consensus: self.consensus,
             checks_per_period: checks_per_period(&ledgers, measured_seconds, scenario.node.protocol_period),
             scheduler_lag_us,
             transport,
             load: self.load,
+            standard_errors,
             event_hash: self.event_hash,
             packet_hash: self.packet_hash,
             epidemic: None,
+            fleet: self.fleet.map(|fleet| with_bytes(fleet, before, after, &ledgers)),
+        };
+        (variant, self.recording)
+    }
+}
+
+/// Fills in what each agent's nodes sent, by themselves and by the kernel of their host.
+fn with_bytes(mut fleet: Fleet, before: &Census, after: &Census, ledgers: &[Ledger]) -> Fleet {
+    for (number, agent) in fleet.agents.iter_mut().enumerate() {
+        let nodes = agent.first_node as usize..(agent.first_node + agent.nodes) as usize;
+        let own = ledgers.get(nodes).unwrap_or_default();
+        agent.wire_bytes = own.iter().map(Ledger::wire_bytes).sum();
+        agent.handed_over_wire_bytes = own.iter().map(Ledger::kernel_bytes).sum();
+        let counted = [before, after].map(|census| census.interfaces.get(number).cloned().flatten());
+        if let [Some(before), Some(after)] = counted {
+            agent.interface_wire_bytes = Some(after.wire_bytes.saturating_sub(before.wire_bytes));
+            agent.interface_shared_with = after.others;
         }
     }
+    fleet
 }
 
 /// The kernel's own count of the bytes sent between two censuses, or why there is none.
@@ -118,7 +167,7 @@ fn kernel_wire_bytes(before: &Census, after: &Census, real_time: bool) -> Result
     match &after.others {
         None => Ok(after.wire_bytes.saturating_sub(before.wire_bytes)),
         Some(others) => Err(format!(
-            "{others} may have used the loopback interface too; run in a network namespace of its own to have it"
+            "{others} may have used the nodes' interface too; run in a network namespace of its own to have it"
         )),
     }
 }
@@ -136,9 +185,10 @@ fn wire_bytes_per_second(earlier: &Census, later: &Census, time: Duration) -> f6
     bytes as f64 / time.as_secs_f64()
 }
 
-/// Whether a fault makes the halves of the measured phase unlike each other.
+/// Whether a fault, or who comes and goes, makes the halves of the measured phase unlike each other.
 fn changes_traffic(scenario: &Scenario) -> bool {
-    scenario.faults.iter().any(|fault| !matches!(fault.kind, FaultKind::Crash))
+    let turnover = scenario.workload.joins_per_second + scenario.workload.leaves_per_second;
+    turnover > 0.0 || scenario.faults.iter().any(|fault| !matches!(fault.kind, FaultKind::Crash))
 }
 
 /// How much more the second half took than the first, relative to it.
@@ -166,7 +216,7 @@ mod tests {
         };
         assert_eq!(kernel_wire_bytes(&census(100, None), &census(350, None), true), Ok(250));
         let why = kernel_wire_bytes(&census(100, None), &census(350, Some("2 sockets")), true);
-        assert!(why.is_err_and(|why| why.starts_with("2 sockets may have used the loopback interface too")));
+        assert!(why.is_err_and(|why| why.starts_with("2 sockets may have used the nodes' interface too")));
         let none = Census::default();
         assert!(kernel_wire_bytes(&none, &none, false).is_err_and(|why| why.contains("no kernel")));
     }

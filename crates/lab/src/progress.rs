@@ -1,12 +1,21 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
-use rumormill_measure::Histogram;
-use rumormill_protocol::Time;
+use rumormill_measure::{
+    BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, DROPS_SATURATED_SHARE, Histogram, LAG_SATURATED_US,
+    LAG_WARNING_US, Ledger, LoadReport, STALLED_SATURATED_SHARE, STALLED_WARNING_SHARE, Sample, Series,
+};
+use rumormill_protocol::{NodeId, NodeSet, Time};
 
-use crate::{Census, stop::Stop};
+use crate::{Census, Cluster, ClusterError, NodeCensus, Phases, machine::Gauge, stop::Stop};
 
 /// Between two ticks.
 const TICK: Duration = Duration::from_secs(1);
+
+/// To look at thousands of real nodes is work that they have to wait for: at most one part in so many of the time goes into it.
+const LOOK_SHARE: u32 = 50;
 
 /// Who is told how far a run is.
 pub trait Progress {
@@ -37,15 +46,22 @@ pub enum Phase {
     CoolDown,
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Phase {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Boot => "boot",
             Self::Settle => "settle",
             Self::WarmUp => "warm-up",
             Self::Measure => "measure",
             Self::CoolDown => "cool-down",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -60,7 +76,7 @@ pub struct Snapshot {
     pub elapsed: Duration,
     /// How long the phase lasts, where that is known.
     pub lasts: Option<Duration>,
-    /// Nodes that have not crashed.
+    /// Nodes that are there: none that crashed, left, or has not come yet.
     pub nodes_up: usize,
     /// Connections that stand, each counted once.
     pub links_up: usize,
@@ -68,6 +84,62 @@ pub struct Snapshot {
     pub wire_bytes_per_node_per_second: f64,
     /// How late nodes were woken since the last snapshot, 99th percentile.
     pub lag_p99_us: u64,
+    /// Nodes that are up and take just as many for alive as are.
+    pub nodes_agreed: usize,
+    /// What is left of this phase and the later ones, at most; nothing before the warm-up.
+    pub left: Option<Duration>,
+    /// How the machine carries it; nothing in virtual time.
+    pub strain: Option<Strain>,
+}
+
+/// How the machine carried a cluster since the last snapshot, by the limits of the verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strain {
+    /// How late nodes were woken.
+    pub lag: Light,
+    /// How busy the cores were.
+    pub cpu: Light,
+    /// What the kernel dropped.
+    pub drops: Light,
+    /// Whether anything waited for memory.
+    pub memory: Light,
+}
+
+/// What a verdict would say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Light {
+    /// Nothing.
+    Good,
+    /// A warning.
+    Warning,
+    /// That the machine is saturated.
+    Saturated,
+}
+
+impl Light {
+    fn of(value: f64, warning: f64, saturated: f64) -> Self {
+        match value {
+            value if value > saturated => Self::Saturated,
+            value if value > warning => Self::Warning,
+            _ => Self::Good,
+        }
+    }
+}
+
+impl Strain {
+    fn of(lag_p99_us: u64, load: &LoadReport, dropped_share: f64) -> Self {
+        let swapped_in = load.swapped_in_pages.is_some_and(|pages| pages > 0);
+        let stalled = load.memory_stalled_share.unwrap_or(0.0);
+        Self {
+            lag: Light::of(lag_p99_us as f64, LAG_WARNING_US as f64, LAG_SATURATED_US as f64),
+            cpu: Light::of(load.machine_busy_share.unwrap_or(0.0), BUSY_WARNING_SHARE, BUSY_SATURATED_SHARE),
+            drops: Light::of(dropped_share, 0.0, DROPS_SATURATED_SHARE),
+            memory: match swapped_in {
+                true => Light::Saturated,
+                false => Light::of(stalled, STALLED_WARNING_SHARE, STALLED_SATURATED_SHARE),
+            },
+        }
+    }
 }
 
 /// Makes snapshots out of censuses, one a second.
@@ -76,27 +148,65 @@ pub(crate) struct Ticker<'a> {
     phase: Phase,
     began: Time,
     lasts: Option<Duration>,
+    /// How long the phases after the settling are.
+    phases: [(Phase, Duration); 3],
     last: Time,
     last_wire_bytes: u64,
+    last_packets: u64,
+    last_drops: u64,
     last_lag: Histogram,
+    /// What the last look took of the cluster's own time.
+    look_took: Duration,
+    /// Nodes that have not come yet, or have left: they are no more up than crashed ones.
+    absent: NodeSet,
+    series: Series,
+    wall: Instant,
+    /// Where the cluster's time is the machine's.
+    gauge: Option<Gauge>,
 }
 
 impl<'a> Ticker<'a> {
-    pub(crate) fn new(progress: &'a mut dyn Progress, now: Time) -> Self {
+    pub(crate) fn new(progress: &'a mut dyn Progress, now: Time, phases: &Phases, real_time: bool) -> Self {
         Self {
             progress,
+            phases: [
+                (Phase::WarmUp, phases.warm_up),
+                (Phase::Measure, phases.measure),
+                (Phase::CoolDown, phases.cool_down),
+            ],
             phase: Phase::Boot,
             began: now,
             lasts: None,
             last: now,
             last_wire_bytes: 0,
+            last_packets: 0,
+            last_drops: 0,
             last_lag: Histogram::default(),
+            look_took: Duration::ZERO,
+            absent: NodeSet::default(),
+            series: Series::default(),
+            wall: Instant::now(),
+            gauge: real_time.then(Gauge::start),
         }
     }
 
     pub(crate) fn begin(&mut self, phase: Phase, now: Time, lasts: Option<Duration>) {
         (self.phase, self.began, self.lasts) = (phase, now, lasts);
+        if phase == Phase::Measure {
+            self.series.measure_from(now - Time::ZERO);
+        }
         self.progress.phase(phase, lasts);
+    }
+
+    /// These nodes are not there from now on, or are.
+    pub(crate) fn note(&mut self, nodes: impl IntoIterator<Item = NodeId>, there: bool) {
+        for node in nodes {
+            if there {
+                self.absent.remove(node);
+            } else {
+                self.absent.insert(node);
+            }
+        }
     }
 
     /// Ends the run when that is wanted.
@@ -104,28 +214,91 @@ impl<'a> Ticker<'a> {
         if self.progress.interrupted() { Err(Stop::Interrupted) } else { Ok(()) }
     }
 
-    /// Whether a census is wanted.
+    /// Whether a snapshot is due.
     pub(crate) fn is_due(&self, now: Time) -> bool {
-        now - self.last >= TICK
+        now - self.last >= self.pause(TICK)
     }
 
+    /// How long it is to the next look, where there is time for one after `pause`.
+    pub(crate) fn pause(&self, pause: Duration) -> Duration {
+        pause.max(self.look_took * LOOK_SHARE)
+    }
+
+    /// Counts a cluster's nodes.
+    pub(crate) fn look(&mut self, cluster: &mut dyn Cluster) -> Result<Census, ClusterError> {
+        let began = cluster.now();
+        let census = cluster.census()?;
+        self.look_took = cluster.now() - began;
+        Ok(census)
+    }
+
+    /// Those that are there.
+    fn live<'b>(&self, census: &'b Census) -> impl Iterator<Item = &'b NodeCensus> {
+        let there = |(number, node): &(usize, &NodeCensus)| {
+            !node.crashed && !self.absent.contains(NodeId(*number as u32))
+        };
+        census.nodes.iter().enumerate().filter(there).map(|(_, node)| node)
+    }
+
+    /// Whether all that are there take just as many for alive.
+    pub(crate) fn all_agree(&self, census: &Census) -> bool {
+        let nodes_up = self.live(census).count();
+        self.live(census).all(|node| node.alive == nodes_up)
+    }
+
+    /// Shows what a look found.
     pub(crate) fn tick(&mut self, now: Time, census: &Census) {
-        let nodes_up = census.nodes.iter().filter(|node| !node.crashed).count();
-        let wire_bytes: u64 = census.nodes.iter().map(|node| node.ledger.wire_bytes()).sum();
+        let live: Vec<&NodeCensus> = self.live(census).collect();
+        let nodes_up = live.len();
+        let mut sent = Ledger::default();
+        census.nodes.iter().for_each(|node| sent.add(&node.ledger));
+        let wire_bytes = sent.wire_bytes();
         let node_seconds = nodes_up as f64 * (now - self.last).as_secs_f64();
-        let sent = wire_bytes.saturating_sub(self.last_wire_bytes) as f64;
+        let new_bytes = wire_bytes.saturating_sub(self.last_wire_bytes) as f64;
+        let packets = sent.packets;
+        let lag_p99_us = census.lag.since(&self.last_lag).summary().p99;
+        let (new_packets, new_drops) =
+            (packets.saturating_sub(self.last_packets), census.kernel_drops.saturating_sub(self.last_drops));
+        let dropped_share = new_drops as f64 / new_packets.max(1) as f64;
+        // Each end counts its own.
+        let links_up = census.nodes.iter().map(|node| node.links_up).sum::<usize>() / 2;
+        let known_pairs = live.iter().map(|node| node.alive as u64).sum();
+        let nodes_agreed = live.iter().filter(|node| node.alive == nodes_up).count();
+        self.series.look(Sample {
+            at: now - Time::ZERO,
+            wall: self.wall.elapsed(),
+            phase: self.phase.name(),
+            sent,
+            nodes_up: nodes_up as u64,
+            links_up: links_up as u64,
+            known_pairs,
+            lag_p99_us,
+        });
         self.progress.tick(&Snapshot {
             at: now,
             phase: self.phase,
             elapsed: now - self.began,
             lasts: self.lasts,
             nodes_up,
-            // Each end counts its own.
-            links_up: census.nodes.iter().map(|node| node.links_up).sum::<usize>() / 2,
-            wire_bytes_per_node_per_second: if node_seconds > 0.0 { sent / node_seconds } else { 0.0 },
-            lag_p99_us: census.lag.since(&self.last_lag).summary().p99,
+            links_up,
+            wire_bytes_per_node_per_second: if node_seconds > 0.0 { new_bytes / node_seconds } else { 0.0 },
+            lag_p99_us,
+            nodes_agreed,
+            left: self.left(now),
+            strain: self.gauge.as_mut().map(|gauge| Strain::of(lag_p99_us, &gauge.look(), dropped_share)),
         });
         (self.last, self.last_wire_bytes, self.last_lag) = (now, wire_bytes, census.lag.clone());
+        (self.last_packets, self.last_drops) = (packets, census.kernel_drops);
+    }
+
+    /// How the run went.
+    pub(crate) fn into_series(self) -> Series {
+        self.series
+    }
+
+    fn left(&self, now: Time) -> Option<Duration> {
+        let later = self.phases.iter().filter(|(phase, _)| *phase > self.phase).map(|(_, lasts)| *lasts);
+        Some(self.lasts?.saturating_sub(now - self.began) + later.sum::<Duration>())
     }
 }
 
@@ -134,7 +307,13 @@ mod tests {
     use rumormill_measure::Ledger;
 
     use super::*;
-    use crate::NodeCensus;
+    use crate::Scenario;
+
+    fn phases() -> Phases {
+        let scenario: Scenario =
+            crate::Draft::preset("idle").and_then(crate::Draft::finish).expect("a preset");
+        scenario.phases
+    }
 
     #[derive(Default)]
     struct Seen(Vec<Snapshot>);
@@ -149,7 +328,7 @@ mod tests {
 
     fn census(packets: u64) -> Census {
         let ledger = Ledger { packets, ..Ledger::default() };
-        let live = NodeCensus { ledger, links_up: 1, ..NodeCensus::default() };
+        let live = NodeCensus { ledger, links_up: 1, alive: 2, ..NodeCensus::default() };
         let crashed = NodeCensus { crashed: true, ..NodeCensus::default() };
         Census { nodes: vec![live.clone(), live, crashed], ..Census::default() }
     }
@@ -158,13 +337,41 @@ mod tests {
     fn a_snapshot_counts_what_was_sent_since_the_last_and_a_link_once() {
         let mut seen = Seen::default();
         let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
-        let mut ticker = Ticker::new(&mut seen, at(0));
+        let mut ticker = Ticker::new(&mut seen, at(0), &phases(), false);
         assert!(!ticker.is_due(at(0)) && ticker.is_due(at(1)));
         ticker.tick(at(2), &census(10));
         ticker.tick(at(4), &census(30));
         // A packet without content is 28 bytes of headers.
         let rates: Vec<_> = seen.0.iter().map(|snapshot| snapshot.wire_bytes_per_node_per_second).collect();
         assert_eq!(rates, [28.0 * 10.0 / 2.0, 28.0 * 20.0 / 2.0]);
-        assert_eq!((seen.0[1].nodes_up, seen.0[1].links_up), (2, 1));
+        assert_eq!((seen.0[1].nodes_up, seen.0[1].links_up, seen.0[1].nodes_agreed), (2, 1, 2));
+        assert_eq!((seen.0[1].left, seen.0[1].strain), (None, None));
+    }
+
+    #[test]
+    fn what_is_left_is_the_rest_of_the_phase_and_the_later_ones() {
+        let mut seen = Seen::default();
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let phases = phases();
+        let mut ticker = Ticker::new(&mut seen, at(0), &phases, true);
+        ticker.begin(Phase::Measure, at(10), Some(phases.measure));
+        ticker.tick(at(12), &census(10));
+        assert_eq!(seen.0[0].left, Some(phases.measure - Duration::from_secs(2) + phases.cool_down));
+        assert!(seen.0[0].strain.is_some());
+    }
+
+    #[test]
+    fn lights_follow_the_limits_of_the_verdict() {
+        let load = |busy| LoadReport { machine_busy_share: Some(busy), ..LoadReport::default() };
+        let good = Strain { lag: Light::Good, cpu: Light::Good, drops: Light::Good, memory: Light::Good };
+        assert_eq!(Strain::of(25_000, &load(0.65), 0.0), good);
+        let warned = Strain { lag: Light::Warning, cpu: Light::Warning, drops: Light::Warning, ..good };
+        assert_eq!(Strain::of(100_000, &load(0.9), 0.001), warned);
+        let swapping = LoadReport { swapped_in_pages: Some(1), ..load(0.91) };
+        let all = Light::Saturated;
+        assert_eq!(
+            Strain::of(100_001, &swapping, 0.002),
+            Strain { lag: all, cpu: all, drops: all, memory: all }
+        );
     }
 }

@@ -1,10 +1,13 @@
-use std::time::Duration;
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
-use rumormill_measure::{Boot, LoadReport, Variant};
-use rumormill_protocol::{Command, NodeId, Time};
+use rumormill_measure::{
+    Boot, Fleet, Histograms, Ledger, LoadReport, Part, Recording, Variant, statistics::BATCHES,
+};
+use rumormill_protocol::{Command, Event, NodeId, Time};
 
 use crate::{
-    Action, Census, Cluster, ClusterError, Load, Phase, Progress, Scenario, Stamped,
+    Action, Census, Cluster, ClusterError, ElectionMode, FaultKind, Load, Phase, Progress, Scenario, Stamped,
+    Way,
     agenda::{Agenda, Deed},
     boot::boot,
     faults::Faults,
@@ -25,7 +28,7 @@ const INSPECTED_AT_ONCE: usize = 256;
 /// that failed or were ever suspected.
 const ALL_PAIRS_NODES: usize = 2_000;
 
-/// Runs a cluster through a scenario, and returns what it took. The cluster is shut down, also after an error.
+/// Runs a cluster through a scenario, and returns what it took, and what that rests on. The cluster is shut down, also after an error.
 ///
 /// # Errors
 /// When the cluster cannot go on.
@@ -35,7 +38,7 @@ pub fn run_variant(
     protocol: &str,
     mut cluster: Box<dyn Cluster>,
     progress: &mut dyn Progress,
-) -> Result<Variant, ClusterError> {
+) -> Result<(Variant, Recording), ClusterError> {
     let outcome = run(scenario, cluster.as_mut(), progress);
     cluster.shut_down();
     Ok(outcome?.into_variant(scenario, variant, protocol))
@@ -59,7 +62,7 @@ struct Run<'a> {
     scenario: &'a Scenario,
     cluster: &'a mut dyn Cluster,
     ticker: Ticker<'a>,
-    faults: Faults,
+    faults: Faults<'a>,
     boot: Boot,
     /// Whether traffic was steady when the warm-up began.
     steady: bool,
@@ -68,7 +71,13 @@ struct Run<'a> {
     /// Censuses at the beginning, the middle and the end of the measured phase, as far as it got.
     before: Option<(Time, Census)>,
     half: Option<(Time, Census)>,
+    /// What was sent in each part of the measured phase.
+    parts: Vec<Part>,
+    /// Writes applied so far, all nodes together.
+    applied: u64,
     after: Option<(Time, Census)>,
+    /// What was heard before its time.
+    early: Vec<Stamped>,
     load: Option<Load>,
     load_report: LoadReport,
 }
@@ -79,15 +88,18 @@ impl<'a> Run<'a> {
         let faults = Faults::new(scenario, &cluster.contacts());
         Self {
             scenario,
-            ticker: Ticker::new(progress, now),
+            ticker: Ticker::new(progress, now, &scenario.phases, cluster.equipment().real_time),
             boot: Boot::default(),
             steady: true,
             // Both are for a run that is interrupted before its warm-up, which makes them anew.
-            agenda: Agenda::new(scenario, faults.strikes(), now),
-            recorder: Recorder::new(cluster.nodes(), now..now, 0, Vec::new()),
+            agenda: Agenda::new(scenario, faults.strikes(), &[], now),
+            recorder: Recorder::new(cluster.nodes(), 0, now..now, 0, Vec::new()),
             before: None,
             half: None,
+            parts: Vec::new(),
+            applied: 0,
             after: None,
+            early: Vec::new(),
             load: None,
             load_report: LoadReport::default(),
             faults,
@@ -96,32 +108,63 @@ impl<'a> Run<'a> {
     }
 
     fn all_phases(&mut self) -> Result<(), Stop> {
+        let residents = self.scenario.cluster.nodes.min(self.cluster.nodes());
+        let newcomers = self.cluster.nodes() - residents;
+        self.ticker.note((residents..residents + newcomers).map(|number| NodeId(number as u32)), false);
         self.ticker.begin(Phase::Boot, self.cluster.now(), None);
-        boot(self.scenario, self.cluster, &mut self.ticker, &mut self.boot)?;
+        let mut reigns = BTreeMap::new();
+        let mut hear = |stamped: Stamped| {
+            // Whom a node follows when the recorder begins, it must know.
+            if matches!(stamped.event, Event::LeaderChosen { .. } | Event::LeaderLost) {
+                reigns.insert(stamped.node, stamped);
+            }
+        };
+        boot(self.scenario, self.cluster, &mut self.ticker, &mut self.boot, &mut hear)?;
         self.ticker.begin(Phase::Settle, self.cluster.now(), None);
-        self.steady = settle(self.scenario, self.cluster, &mut self.ticker, &mut self.boot)?;
+        self.steady = settle(self.scenario, self.cluster, &mut self.ticker, &mut self.boot, &mut hear)?;
 
         let (phases, start) = (&self.scenario.phases, self.cluster.now());
         let measured = start + phases.warm_up..start + phases.warm_up + phases.measure;
         let own_writes = self.scenario.cluster.keys_per_node as u64;
         let strikes = self.faults.strikes();
-        self.agenda = Agenda::new(self.scenario, strikes, start);
-        self.recorder = Recorder::new(self.cluster.nodes(), measured.clone(), own_writes, strikes.to_vec());
+        self.agenda = Agenda::new(self.scenario, strikes, &self.scenario.passages(), start);
+        self.recorder = Recorder::new(residents, newcomers, measured.clone(), own_writes, strikes.to_vec());
+        reigns.into_values().for_each(|stamped| self.recorder.event(stamped));
+        if self.scenario.workload.hot_keys > 0 {
+            self.recorder.follow_conflicts(self.cluster.nodes());
+        }
         self.ticker.begin(Phase::WarmUp, start, Some(phases.warm_up));
         self.advance(measured.start)?;
 
         self.ticker.begin(Phase::Measure, measured.start, Some(phases.measure));
         self.before = Some(self.census()?);
+        self.cluster.begin_load();
         self.load = Some(Load::start());
-        self.advance(measured.start + phases.measure / 2)?;
-        self.half = Some(self.census()?);
-        self.advance(measured.end)?;
-        self.after = Some(self.census()?);
+        self.measure(&measured)?;
         self.stop_load();
 
         self.ticker.begin(Phase::CoolDown, measured.end, Some(phases.cool_down));
         self.cool_down(measured.end + phases.cool_down)?;
         self.inspect()
+    }
+
+    /// Goes through the measured phase, with a census after each part of it.
+    fn measure(&mut self, measured: &Range<Time>) -> Result<(), Stop> {
+        let length = measured.end - measured.start;
+        let (mut sent, mut applied) = (self.before.as_ref().map(total).unwrap_or_default(), self.applied);
+        for part in 1..=BATCHES {
+            self.advance(measured.start + length * part as u32 / BATCHES as u32)?;
+            let census = self.census()?;
+            let now = total(&census);
+            self.parts.push(Part { ledger: now.since(&sent), applied: self.applied - applied });
+            (sent, applied) = (now, self.applied);
+            if part == BATCHES / 2 {
+                self.half = Some(census);
+            } else if part == BATCHES {
+                self.after = Some(census);
+            }
+        }
+        Ok(())
     }
 
     /// Lets the run go on until `end`, and does what is on the agenda before it.
@@ -130,7 +173,7 @@ impl<'a> Run<'a> {
         loop {
             let stop = slice.min(end);
             let due = self.agenda.next_at().filter(|&at| at < stop);
-            self.cluster.advance_to(due.unwrap_or(stop))?;
+            self.cluster.advance_to(due.map_or(stop, |due| before(due, self.cluster.lead())))?;
             if let Some(due) = due {
                 self.act(due)?;
                 continue;
@@ -149,16 +192,50 @@ impl<'a> Run<'a> {
         while let Some((intended, deed)) = self.agenda.pop(due) {
             match deed {
                 Deed::Write { writer, key, value } => {
-                    self.recorder.intend(writer, intended);
-                    self.cluster.act(writer, Action::Command(Command::Put { key, value }))?;
+                    self.recorder.intend(writer, intended, &key);
+                    let command = match value {
+                        Some(value) => Command::Put { key, value },
+                        None => Command::Delete { key },
+                    };
+                    self.cluster.act_at(intended, writer, Action::Command(command))?;
+                }
+                Deed::Propose { slot, values } => {
+                    self.recorder.intend_to_settle(slot, intended);
+                    for (proposer, value) in values {
+                        let propose = Action::Command(Command::Propose { slot, value });
+                        self.cluster.act_at(intended, proposer, propose)?;
+                    }
                 }
                 Deed::Begin(fault) => {
+                    let strike = &self.faults.strikes()[fault];
+                    match strike.kind {
+                        FaultKind::JoinStorm => self.ticker.note(strike.nodes.iter().copied(), true),
+                        FaultKind::Leave => self.ticker.note(strike.nodes.iter().copied(), false),
+                        _ => {}
+                    }
                     let actions = self.faults.begin(fault);
-                    self.break_or_mend(actions, |recorder, now| recorder.begin(fault, now))?;
+                    self.break_or_mend(intended, actions, |recorder, now| recorder.begin(fault, now))?;
                 }
                 Deed::End(fault) => {
                     let actions = self.faults.end(fault);
-                    self.break_or_mend(actions, |recorder, now| recorder.end(fault, now))?;
+                    self.break_or_mend(intended, actions, |recorder, now| recorder.end(fault, now))?;
+                }
+                Deed::Pass(node, way) => {
+                    self.ticker.note([node], way == Way::In);
+                    let actions = self.faults.pass(node, way);
+                    let record = |recorder: &mut Recorder, now| match way {
+                        Way::In => recorder.joined(node, now),
+                        Way::Out => recorder.left(node, now),
+                    };
+                    self.break_or_mend(intended, actions, record)?;
+                }
+                Deed::BeginSpell(fault, place) => {
+                    let actions = self.faults.begin_spell(fault, place);
+                    self.break_or_mend(intended, actions, |_, _| {})?;
+                }
+                Deed::EndSpell(fault, place, at) => {
+                    let actions = self.faults.end_spell(fault, place, at);
+                    self.break_or_mend(intended, actions, |_, _| {})?;
                 }
             }
         }
@@ -167,19 +244,33 @@ impl<'a> Run<'a> {
 
     fn break_or_mend(
         &mut self,
+        intended: Time,
         mut actions: Vec<(NodeId, Action)>,
         record: impl FnOnce(&mut Recorder, Time),
     ) -> Result<(), Stop> {
-        // A node that is down cannot stand still.
+        // A node that is down cannot stand still, nor be blocked.
         actions.retain(|(node, action)| {
-            self.recorder.is_up(*node) || !matches!(action, Action::Pause | Action::Resume)
+            self.recorder.is_up(*node)
+                || !matches!(action, Action::Pause | Action::Resume | Action::Block | Action::Unblock)
         });
-        // What happened before it must be known before it.
-        self.drain();
-        record(&mut self.recorder, self.cluster.now());
+        // What happened before it must be known before it, and what happens after it after.
+        if self.cluster.lead().is_zero() {
+            self.drain();
+            let now = self.cluster.now();
+            record(&mut self.recorder, now);
+            return self.act_on_all(now, actions);
+        }
+        self.act_on_all(intended, actions)?;
+        self.cluster.advance_to(intended)?;
+        self.drain_until(intended);
+        record(&mut self.recorder, intended);
+        Ok(())
+    }
+
+    fn act_on_all(&mut self, at: Time, actions: Vec<(NodeId, Action)>) -> Result<(), Stop> {
         for (node, action) in actions {
             self.ticker.check()?;
-            self.cluster.act(node, action)?;
+            self.cluster.act_at(at, node, action)?;
         }
         Ok(())
     }
@@ -187,7 +278,9 @@ impl<'a> Run<'a> {
     /// Waits until all that was begun has come to its end, or until `end`.
     fn cool_down(&mut self, end: Time) -> Result<(), Stop> {
         while self.cluster.now() < end {
-            if self.agenda.next_at().is_none() && self.recorder.settled() {
+            let leaderless = self.scenario.node.election != ElectionMode::Off && !self.recorder.all_follow();
+            let done = self.agenda.next_at().is_none() && self.recorder.settled() && !leaderless;
+            if done && self.newcomers_agree()? {
                 return Ok(());
             }
             self.ticker.check()?;
@@ -196,22 +289,39 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Whether all that are there take just as many for alive, where nodes came late: what they have not heard of each
+    /// other is in no event.
+    fn newcomers_agree(&mut self) -> Result<bool, ClusterError> {
+        if self.cluster.nodes() == self.scenario.cluster.nodes {
+            return Ok(true);
+        }
+        let census = self.ticker.look(self.cluster)?;
+        Ok(self.ticker.all_agree(&census))
+    }
+
     /// Hears what happened, and shows it when that is due.
     fn collect(&mut self) -> Result<(), ClusterError> {
         self.drain();
         let now = self.cluster.now();
         if self.ticker.is_due(now) {
-            let census = self.cluster.census()?;
+            let census = self.ticker.look(self.cluster)?;
             self.ticker.tick(now, &census);
         }
         Ok(())
     }
 
     fn drain(&mut self) {
-        let mut events: Vec<Stamped> = Vec::new();
+        self.drain_until(Time(u64::MAX));
+    }
+
+    /// Hears what happened before `end`. Clocks of several hosts agree only so far: what is later waits.
+    fn drain_until(&mut self, end: Time) {
+        let mut events = std::mem::take(&mut self.early);
         self.cluster.drain_events(&mut |event| events.push(event));
         // Events come in the order of each node alone; a stable sort keeps that.
         events.sort_by_key(|event| event.at);
+        self.early = events.split_off(events.partition_point(|event| event.at < end));
+        self.applied += events.iter().filter(|one| matches!(one.event, Event::Applied(_))).count() as u64;
         events.into_iter().for_each(|event| self.recorder.event(event));
     }
 
@@ -221,7 +331,7 @@ impl<'a> Run<'a> {
 
     fn stop_load(&mut self) {
         if let Some(load) = self.load.take() {
-            self.load_report = load.stop();
+            self.load_report = self.cluster.load(load.stop());
         }
     }
 
@@ -254,6 +364,10 @@ impl<'a> Run<'a> {
         let end = self.census()?;
         let before = self.before.unwrap_or_else(|| end.clone());
         let after = self.after.unwrap_or_else(|| end.clone());
+        let (mut histograms, mut errors) = (Histograms::default(), BTreeMap::new());
+        let convergence = self.recorder.convergence(&mut histograms, &mut errors);
+        let detection = self.recorder.detection(end.0, &mut histograms, &mut errors);
+        let turnover = self.recorder.turnover(&mut errors);
         Ok(Outcome {
             interrupted,
             boot: self.boot,
@@ -262,10 +376,22 @@ impl<'a> Run<'a> {
             live_seconds: self.recorder.live_seconds(before.0..after.0),
             lost: lost(&self.recorder, &end.1),
             load: self.load_report,
-            convergence: self.recorder.convergence(),
-            detection: self.recorder.detection(end.0),
+            convergence,
+            staleness: self.recorder.staleness(),
+            conflicts: self.recorder.conflicts(),
+            detection,
+            turnover,
+            errors,
+            parts: self.parts,
             membership: self.recorder.membership(),
             faults: self.recorder.faults(),
+            election: self.recorder.election(self.scenario.node.election, end.0),
+            consensus: self.recorder.consensus(),
+            recording: Recording { histograms, series: self.ticker.into_series() },
+            fleet: self
+                .cluster
+                .fleet()
+                .map(|fleet| Fleet { negative_latencies: self.recorder.negative_latencies(), ..fleet }),
             event_hash: end.1.event_hash,
             packet_hash: end.1.packet_hash,
             before,
@@ -273,6 +399,17 @@ impl<'a> Run<'a> {
             after,
         })
     }
+}
+
+/// What all nodes together sent until a census.
+fn total((_, census): &(Time, Census)) -> Ledger {
+    let mut total = Ledger::default();
+    census.nodes.iter().for_each(|node| total.add(&node.ledger));
+    total
+}
+
+fn before(time: Time, lead: Duration) -> Time {
+    Time::ZERO + (time - (Time::ZERO + lead))
 }
 
 /// Nodes that ended although no fault had ended them.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rumormill_measure::{Boot, Ledger};
 
-use crate::{Census, Cluster, Scenario, progress::Ticker, stop::Stop};
+use crate::{Census, Cluster, Scenario, Stamped, progress::Ticker, stop::Stop};
 
 /// The shortest window over which traffic is compared.
 const WINDOW_LEAST: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ pub(crate) fn settle(
     cluster: &mut dyn Cluster,
     ticker: &mut Ticker<'_>,
     report: &mut Boot,
+    hear: &mut dyn FnMut(Stamped),
 ) -> Result<bool, Stop> {
     let window = WINDOW_LEAST.max(2 * scenario.node.protocol_period);
     let tiny = (cluster.nodes() * TINY_BYTES_PER_NODE) as u64;
@@ -33,7 +34,7 @@ pub(crate) fn settle(
     let mut sent = wire_bytes(&cluster.census()?);
     let mut last = None;
     for _ in 0..WINDOWS_MAX {
-        pass(cluster, ticker, window)?;
+        pass(cluster, ticker, window, hear)?;
         let total = wire_bytes(&cluster.census()?);
         let now = total.saturating_sub(sent);
         sent = total;
@@ -50,16 +51,22 @@ pub(crate) fn settle(
 }
 
 /// Lets the run go on for a while in which nothing is done and nothing is recorded.
-fn pass(cluster: &mut dyn Cluster, ticker: &mut Ticker<'_>, time: Duration) -> Result<(), Stop> {
+fn pass(
+    cluster: &mut dyn Cluster,
+    ticker: &mut Ticker<'_>,
+    time: Duration,
+    hear: &mut dyn FnMut(Stamped),
+) -> Result<(), Stop> {
     let end = cluster.now() + time;
     while cluster.now() < end {
         ticker.check()?;
         let until = (cluster.now() + SLICE).min(end);
         cluster.advance_to(until)?;
-        cluster.drain_events(&mut |_| {});
+        cluster.drain_events(hear);
         let now = cluster.now();
         if ticker.is_due(now) {
-            ticker.tick(now, &cluster.census()?);
+            let census = ticker.look(cluster)?;
+            ticker.tick(now, &census);
         }
     }
     Ok(())

@@ -5,8 +5,8 @@ mod clockwork;
 use std::{cell::Cell, time::Duration};
 
 use clockwork::{Clockwork, DEAD, HEARD, SPREAD, SUSPECTED};
-use rumormill_lab::{Draft, Phase, Progress, Scenario, Snapshot, run_variant};
-use rumormill_measure::{Status, Variant};
+use rumormill_lab::{Draft, ElectionMode, Phase, Progress, Scenario, Snapshot, run_variant};
+use rumormill_measure::{Metric, Recording, Status, Variant};
 use rumormill_protocol::Time;
 
 #[derive(Default)]
@@ -59,6 +59,10 @@ fn scenario(boot: &str, faults: &str) -> Scenario {
 }
 
 fn run_with(scenario: &Scenario, cluster: Box<Clockwork>, seen: &mut Seen) -> Variant {
+    record(scenario, cluster, seen).0
+}
+
+fn record(scenario: &Scenario, cluster: Box<Clockwork>, seen: &mut Seen) -> (Variant, Recording) {
     run_variant(scenario, "delta", "clockwork", cluster, seen).expect("clockwork goes on")
 }
 
@@ -112,6 +116,25 @@ fn times_and_rates_are_those_of_the_clockwork() {
         let wire = variant.bandwidth.wire_bytes_per_node_per_second;
         assert!((wire.mean - 38.0).abs() < 2.0 && (wire.p50 - 38.0).abs() < 2.0, "{wire:?}");
     }
+}
+
+#[test]
+fn what_is_recorded_is_what_the_figures_come_from() {
+    let (variant, recording) = record(&scenario("warm", CRASH), Clockwork::new(10), &mut Seen::default());
+    for metric in Metric::ALL {
+        let kept = recording.histograms.of(metric).map(rumormill_measure::Histogram::summary);
+        assert_eq!(kept.unwrap_or_default(), *metric.summary(&variant), "{metric}");
+    }
+    assert_eq!(variant.convergence.awaited_pairs, variant.convergence.pairs_us.count);
+    let spans = recording.series.spans();
+    let rates = |span: &&rumormill_measure::Span| span.phase == "measure" && span.nodes_up == 9;
+    // Nine nodes live from the crash on, each with the mean rate of the result.
+    for span in spans.iter().filter(rates).skip(1) {
+        let each = span.wire_bytes_per_second / 9.0;
+        assert!((each - 38.0).abs() < 5.0, "{span:?}");
+    }
+    let last = spans.last().expect("a sample a second");
+    assert!(spans.len() >= 48 && (last.nodes_up, last.known_pairs) == (9, 90), "{last:?}");
 }
 
 #[test]
@@ -264,4 +287,71 @@ fn who_is_interrupted_before_anything_is_done_does_nothing() {
     let seen = &mut Seen { interrupted: Cell::new(Some(Time::ZERO)), ..Seen::default() };
     let variant = run_with(&scenario("join", ""), cluster, seen);
     assert_eq!((did.get(), variant.verdict.status), (0, Status::Invalid));
+}
+
+#[test]
+fn what_is_proposed_is_settled_in_the_time_of_the_clockwork_and_only_what_is_asked_for_is_reported() {
+    let plain = run("");
+    assert_eq!((plain.election, plain.consensus), (None, None));
+    let mut scenario = scenario("warm", "");
+    (scenario.workload.proposals_per_second, scenario.workload.proposers) = (2.0, 3);
+    scenario.node.election = ElectionMode::Majority;
+    let variant = run_with(&scenario, Clockwork::new(10), &mut Seen::default());
+    let consensus = variant.consensus.expect("values were proposed");
+    // 2 a second for 40 s; six standard deviations of a Poisson number are 54.
+    assert!(consensus.proposals.abs_diff(80) < 54, "{consensus:?}");
+    assert_eq!((consensus.settled, consensus.acted_on_two), (consensus.proposals, 0));
+    assert!(near(consensus.agreement_us.max, SPREAD) && consensus.first_us.max == 0);
+    let election = variant.election.expect("nodes are to elect a leader");
+    assert_eq!((election.elections, election.not_following), (0, 10), "this cluster knows no leaders");
+    assert!(election.without_leader_us >= 40_000_000);
+    assert_eq!(variant.convergence.writes, plain.convergence.writes, "proposals change no other draw");
+}
+
+#[test]
+fn nodes_that_join_in_a_storm_are_known_and_complete_in_the_time_of_the_clockwork() {
+    let scenario = scenario("warm", r#"{at = "10s", kind = "join_storm", nodes = 5}"#);
+    assert_eq!(scenario.nodes_ever(), 15);
+    let (variant, recording) = record(&scenario, Clockwork::with_newcomers(10, 5), &mut Seen::default());
+    assert_eq!((variant.nodes, variant.boot.nodes_up, variant.boot.known_pairs), (10, 10, 100));
+    assert_eq!(variant.verdict.status, Status::Valid, "{:?}", variant.verdict);
+    let report = &variant.faults[0];
+    assert_eq!((report.nodes, report.until_us, report.healed_us), (5, None, micros(HEARD)));
+    let turnover = variant.turnover;
+    assert_eq!(
+        (turnover.joined, turnover.left, turnover.known_us.count, turnover.knows_us.count),
+        (5, 0, 5, 5)
+    );
+    assert!(near(turnover.known_us.max, HEARD) && near(turnover.knows_us.max, HEARD));
+    assert_eq!((variant.detection.false_suspicions, variant.convergence.unconverged_writes), (0, 0));
+    assert_eq!((variant.membership.observers, variant.membership.alive_pairs), (15, 225));
+    // Who writes and who is waited for was there at the boot.
+    let convergence = variant.convergence;
+    assert_eq!(convergence.awaited_pairs, 9 * convergence.writes);
+    assert!(near(convergence.t100_us.max, SPREAD));
+    let spans = recording.series.spans();
+    assert_eq!(spans.first().map(|span| span.nodes_up), Some(10));
+    assert_eq!(spans.last().map(|span| (span.nodes_up, span.known_pairs)), Some((15, 225)));
+}
+
+#[test]
+fn nodes_come_and_go_at_their_rates() {
+    let mut scenario = scenario("warm", "");
+    (scenario.workload.joins_per_second, scenario.workload.leaves_per_second) = (1.0, 0.3);
+    let newcomers = (scenario.nodes_ever() - 10) as u32;
+    let passages = scenario.passages();
+    let left = passages.len() as u64 - u64::from(newcomers);
+    assert!(newcomers > 10 && left > 2, "{passages:?}");
+    let variant = run_with(&scenario, Clockwork::with_newcomers(10, newcomers), &mut Seen::default());
+    let turnover = variant.turnover;
+    assert_eq!((turnover.joined, turnover.left), (u64::from(newcomers), left));
+    assert_eq!(turnover.missed_us.count, left);
+    assert!(near(turnover.missed_us.max, HEARD));
+    // One that leaves before it is known never is.
+    assert!(turnover.known_us.count + left >= turnover.joined && near(turnover.known_us.max, HEARD));
+    assert_eq!((variant.detection.failures, variant.detection.false_positives), (0, 0));
+    assert_eq!(variant.membership.observers, 10 + turnover.joined - left);
+    assert_eq!((variant.membership.phantom_pairs, variant.membership.unknown_pairs), (0, 0));
+    let repeated = run_with(&scenario, Clockwork::with_newcomers(10, newcomers), &mut Seen::default());
+    assert_eq!(repeated.turnover, turnover);
 }

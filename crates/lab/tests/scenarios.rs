@@ -2,10 +2,27 @@
 
 use std::{fs, path::Path};
 
-use rumormill_lab::{Draft, Scenario};
+use rumormill_lab::{Draft, SCENARIOS, Scenario};
 
-const FILES: [&str; 6] =
-    ["coordinator-death", "detection-law", "loss", "one-way-partition", "pause", "restart"];
+const FILES: [&str; 17] = [
+    "churn",
+    "consensus",
+    "coordinator-death",
+    "detection-law",
+    "flapping",
+    "fleet-demo",
+    "join-storm",
+    "leader",
+    "lifeguard",
+    "loss",
+    "matrix",
+    "one-way-partition",
+    "pause",
+    "restart",
+    "skew",
+    "split-brain",
+    "starvation",
+];
 
 fn directory() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios"))
@@ -14,6 +31,7 @@ fn directory() -> &'static Path {
 fn scenario(name: &str) -> Scenario {
     let text = fs::read_to_string(directory().join(name).with_extension("toml")).expect("it is there");
     assert!(text.starts_with("# "), "{name} says what it shows");
+    assert!(text.contains("\n# Worlds: "), "{name} says where it runs");
     let mut draft = Draft::default();
     draft.overlay(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
     draft.finish().unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -27,6 +45,7 @@ fn every_file_is_a_scenario_of_its_name() {
         .collect();
     found.sort();
     assert_eq!(found, FILES.map(|name| format!("{name}.toml")));
+    assert_eq!(SCENARIOS.map(|(name, _)| name), FILES, "all are in the program too");
     for name in FILES {
         let scenario = scenario(name);
         assert_eq!(scenario.name, name);

@@ -181,6 +181,11 @@ impl<P: Protocol> Host<P> {
         self.drain(now);
     }
 
+    /// From now on the world holds up what is sent, or no longer; see [`Protocol::handle_blocked`].
+    pub fn handle_blocked(&mut self, now: Time, blocked: bool) {
+        self.protocol.handle_blocked(now, blocked);
+    }
+
     /// The world asks something of the node.
     pub fn handle_command(&mut self, now: Time, command: Command) {
         self.started |= matches!(command, Command::Warm(_) | Command::Join { .. });
@@ -191,7 +196,7 @@ impl<P: Protocol> Host<P> {
                     self.directory.introduce(seed.id, seed.address);
                 }
             }
-            Command::Leave | Command::Put { .. } => {}
+            Command::Leave | Command::Put { .. } | Command::Delete { .. } | Command::Propose { .. } => {}
         }
         self.protocol.handle_command(now, command);
         self.drain(now);

@@ -15,6 +15,7 @@ mod host;
 mod links;
 mod name;
 mod network;
+mod pace;
 mod table;
 mod transport;
 mod waiting;
@@ -25,6 +26,7 @@ pub use host::{Host, HostConfig, Identify, Transmit};
 pub use links::{Action, CloseReason, LinkConfig, Links};
 pub use name::{node_named, server_name};
 pub use network::{Conditions, Egress, Fate, NetworkConfig, PACKETS_UNDER_WAY_MAX};
+pub use pace::NodeClock;
 pub use transport::{MAX_PACKET_BYTES, transport};
 
 /// How the network marked a packet.

@@ -66,6 +66,9 @@ pub struct Links<K, M> {
     /// Not later than the next deadline of any peer, or of a connection that is one too many.
     wake: Option<Time>,
     dropped: u64,
+    /// Connections that stand, and peers that are pinned and have none.
+    up: usize,
+    pending: usize,
 }
 
 #[derive(Debug)]
@@ -107,6 +110,8 @@ impl<K: Copy + Eq, M> Links<K, M> {
             actions: VecDeque::new(),
             wake: None,
             dropped: 0,
+            up: 0,
+            pending: 0,
         }
     }
 
@@ -116,14 +121,17 @@ impl<K: Copy + Eq, M> Links<K, M> {
             self.actions.push_back(Action::Tell(id, LinkEvent::DialFailed));
             return;
         };
-        peer.pinned = true;
+        let newly = !std::mem::replace(&mut peer.pinned, true);
+        let is_pending = newly && peer.up.is_none();
+        self.pending += usize::from(is_pending);
         self.want(now, id);
     }
 
     /// The protocol no longer wants the connection to a peer held: it stays until it has been idle.
     pub fn unpin(&mut self, now: Time, id: NodeId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        peer.pinned = false;
+        let was_pinned = std::mem::take(&mut peer.pinned);
+        self.pending -= usize::from(was_pinned && peer.up.is_none());
         if let Some(up) = peer.up {
             self.wake_by(up.used + self.config.linger);
             self.close_surplus(now);
@@ -138,6 +146,13 @@ impl<K: Copy + Eq, M> Links<K, M> {
             _ => {}
         }
         self.forget_unused(now, id);
+    }
+
+    /// Closes the connection to a peer at once, unless the protocol wants it held.
+    pub fn release(&mut self, id: NodeId) {
+        if self.peers.get(&id).is_some_and(|peer| !peer.pinned) {
+            self.close(id);
+        }
     }
 
     /// The connection to use for a message to a peer now, if there is one; this counts as use.
@@ -216,12 +231,14 @@ impl<K: Copy + Eq, M> Links<K, M> {
                 self.actions.push_back(Action::Close(key, CloseReason::Duplicate));
             }
             _ => {
+                let peer = self.peers.entry(id).or_default();
+                peer.up = Some(Up { key, dialler, since: now, used: now });
+                self.pending -= usize::from(peer.pinned && old.is_none());
+                self.up += usize::from(old.is_none());
                 if let Some(old) = old {
                     self.actions.push_back(Action::Close(old.key, CloseReason::Duplicate));
                     self.actions.push_back(Action::Tell(id, LinkEvent::Down));
                 }
-                let up = Up { key, dialler, since: now, used: now };
-                self.peers.entry(id).and_modify(|peer| peer.up = Some(up));
                 self.actions.push_back(Action::Tell(id, LinkEvent::Up));
                 self.wake_by(now + self.config.linger);
                 self.close_surplus(now);
@@ -237,6 +254,8 @@ impl<K: Copy + Eq, M> Links<K, M> {
         if now - up.since >= self.config.back_off_max {
             peer.failures = 0;
         }
+        self.up -= 1;
+        self.pending += usize::from(peer.pinned);
         self.actions.push_back(Action::Tell(id, LinkEvent::Down));
         if peer.dial == Dial::None {
             self.back_off(now, id);
@@ -269,13 +288,13 @@ impl<K: Copy + Eq, M> Links<K, M> {
     }
 
     /// Connections that stand.
-    pub fn up(&self) -> usize {
-        self.peers.values().filter(|peer| peer.up.is_some()).count()
+    pub const fn up(&self) -> usize {
+        self.up
     }
 
     /// Peers that the protocol wants a connection to and that have none.
-    pub fn pending(&self) -> usize {
-        self.peers.values().filter(|peer| peer.pinned && peer.up.is_none()).count()
+    pub const fn pending(&self) -> usize {
+        self.pending
     }
 
     /// Dials under way.
@@ -331,7 +350,7 @@ impl<K: Copy + Eq, M> Links<K, M> {
 
     fn back_off(&mut self, now: Time, id: NodeId) {
         let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.pinned) else { return };
-        let until = now + self.config.back_off(peer.failures);
+        let until = now + self.config.back_off(peer.failures, u64::from(self.me.0) << 32 | u64::from(id.0));
         peer.failures = peer.failures.saturating_add(1);
         peer.dial = Dial::BackOff { until };
         self.wake_by(until);
@@ -363,8 +382,10 @@ impl<K: Copy + Eq, M> Links<K, M> {
         }
     }
 
+    /// Closes the connection to a peer that is not pinned.
     fn close(&mut self, id: NodeId) {
         let Some(up) = self.peers.get_mut(&id).and_then(|peer| peer.up.take()) else { return };
+        self.up -= 1;
         self.actions.push_back(Action::Close(up.key, CloseReason::Unwanted));
         self.actions.push_back(Action::Tell(id, LinkEvent::Down));
         if self.peers.get(&id).is_some_and(Peer::is_unused) {

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use rumormill_protocol::Cause;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Ledger, Reduction, Spread, UDP_IPV4_HEADER_BYTES};
@@ -9,7 +10,7 @@ use crate::{Ledger, Reduction, Spread, UDP_IPV4_HEADER_BYTES};
 ///
 /// A node that crashed during the phase counts for the seconds that it lived in it. Except for the percentiles,
 /// which are over nodes, every rate is all that was sent divided by all node-seconds, so that the figures add up.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bandwidth {
     /// Bytes on the wire.
     pub wire_bytes_per_node_per_second: Spread,
@@ -36,13 +37,16 @@ pub struct Bandwidth {
     /// the modelled network lost, and with its second copies.
     #[serde(default)]
     pub handed_over_wire_bytes: u64,
+    /// Writes applied in the phase, each once at each node: what the bytes of writes went for.
+    #[serde(default)]
+    pub writes_applied: u64,
     /// What was sent less often than the scenario asks, because the machine would not have carried it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduction: Option<Reduction>,
 }
 
 /// Bytes per node and second at each layer, from the inside.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Layers {
     /// Encoded messages.
     pub payload: f64,
@@ -54,11 +58,15 @@ pub struct Layers {
     pub wire: f64,
 }
 
+/// Nodes that lived for a smaller share of the phase than this have no rate of their own.
+const SHORTEST_SHARE: f64 = 0.1;
+
 impl Bandwidth {
     /// The bandwidth of nodes from what each sent in the phase and the seconds that each lived in it. Nodes that
-    /// did not live in it at all are left out.
+    /// did not live in it at all are left out, and percentiles over nodes leave out those that lived for less than a tenth
+    /// of the longest life.
     ///
-    /// The kernel's count is left empty.
+    /// The kernel's count and the writes are left empty.
     ///
     /// # Panics
     /// When there are not as many `seconds` as ledgers.
@@ -78,12 +86,15 @@ impl Bandwidth {
             quic: rate(total.quic_bytes as f64),
             wire: rate(total.wire_bytes() as f64),
         };
+        // Whoever came or went at the edge of the phase has no rate to speak of.
+        let longest = lived().map(|(_, seconds)| seconds).fold(0.0, f64::max);
+        let stayed = lived().filter(|&(_, seconds)| seconds >= longest * SHORTEST_SHARE);
         let over_nodes =
-            Spread::over(lived().map(|(ledger, seconds)| ledger.wire_bytes() as f64 / seconds).collect());
+            Spread::over(stayed.map(|(ledger, seconds)| ledger.wire_bytes() as f64 / seconds).collect());
         Self {
             wire_bytes_per_node_per_second: Spread { mean: layers.wire, ..over_nodes },
             layers_bytes_per_node_per_second: layers,
-            by_cause_bytes_per_node_per_second: by_cause(&total)
+            by_cause_bytes_per_node_per_second: wire_bytes_by_cause(&total)
                 .map(|(cause, bytes)| (cause.to_owned(), rate(bytes as f64)))
                 .collect(),
             packets_per_node_per_second: rate(total.packets as f64),
@@ -92,13 +103,21 @@ impl Bandwidth {
             kernel_wire_bytes_reason: None,
             reported_wire_bytes: total.wire_bytes(),
             handed_over_wire_bytes: total.kernel_bytes(),
+            writes_applied: 0,
             reduction: None,
         }
     }
 }
 
-/// The bytes on the wire by cause; they sum to [`Ledger::wire_bytes`] exactly.
-fn by_cause(ledger: &Ledger) -> impl Iterator<Item = (&'static str, i128)> {
+/// The bytes on the wire by cause, but for causes without any.
+pub fn bytes_by_cause(ledger: &Ledger) -> BTreeMap<String, u64> {
+    let all = wire_bytes_by_cause(ledger)
+        .filter_map(|(cause, bytes)| Some((cause.to_owned(), u64::try_from(bytes).ok()?)));
+    all.filter(|(_, bytes)| *bytes > 0).collect()
+}
+
+/// The bytes on the wire by every cause there is; they sum to [`Ledger::wire_bytes`] exactly.
+pub fn wire_bytes_by_cause(ledger: &Ledger) -> impl Iterator<Item = (&'static str, i128)> {
     let messages = Cause::ALL.map(|cause| (cause.name(), i128::from(ledger.compressed[cause.index()])));
     let of_transport = [
         ("quic-handshake", i128::from(ledger.handshake_bytes)),
@@ -156,7 +175,7 @@ mod tests {
     #[test]
     fn causes_sum_to_the_wire() {
         let ledger = sent(7, 13);
-        let sum: i128 = by_cause(&ledger).map(|(_, bytes)| bytes).sum();
+        let sum: i128 = wire_bytes_by_cause(&ledger).map(|(_, bytes)| bytes).sum();
         assert_eq!(sum, i128::from(ledger.wire_bytes()));
         let bandwidth = Bandwidth::from_ledgers(&[ledger], &[1.0]);
         let causes = &bandwidth.by_cause_bytes_per_node_per_second;
@@ -172,9 +191,9 @@ mod tests {
         let mut ledger = sent(1, 1);
         ledger.quic_bytes = ledger.handshake_bytes;
         ledger.packets = 1;
-        let overhead = by_cause(&ledger).find(|&(cause, _)| cause == "quic-overhead");
+        let overhead = wire_bytes_by_cause(&ledger).find(|&(cause, _)| cause == "quic-overhead");
         assert_eq!(overhead, Some(("quic-overhead", -(160 + 33 + 41))));
-        assert_eq!(by_cause(&ledger).map(|(_, bytes)| bytes).sum::<i128>(), 1_228);
+        assert_eq!(wire_bytes_by_cause(&ledger).map(|(_, bytes)| bytes).sum::<i128>(), 1_228);
     }
 
     #[test]

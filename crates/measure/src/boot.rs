@@ -1,9 +1,12 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Summary;
 
 /// How nodes became a cluster, before anything was measured.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Boot {
     /// `warm` (all was known to all) or `join` (through seeds).
     pub mode: String,
@@ -19,6 +22,9 @@ pub struct Boot {
     pub wire_bytes: u64,
     /// The same for one node.
     pub wire_bytes_per_node: f64,
+    /// The whole cluster's by cause; causes without any are left out.
+    #[serde(default)]
+    pub by_cause_bytes: BTreeMap<String, u64>,
     /// How long was waited until traffic was steady.
     pub settle_seconds: f64,
     /// How much the last two windows of that wait differed, relative to the larger; nothing where none was taken.

@@ -1,9 +1,10 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Summary;
 
 /// How fast failures were noticed, and how often there was none. Times run from the failure, in microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Detection {
     /// Nodes that failed in the measured phase.
     pub failures: u64,
@@ -25,6 +26,13 @@ pub struct Detection {
     pub false_dead_pairs: u64,
     /// Of those, the pairs whose observer no fault had hit.
     pub false_dead_pairs_at_healthy: u64,
+    /// How often a member that no fault of the scenario hits was declared dead, at each observer by itself (Lifeguard's
+    /// false positives).
+    #[serde(default)]
+    pub false_deaths_of_healthy: u64,
+    /// Of those, the times at observers that no fault hits either (Lifeguard's false positives at healthy members).
+    #[serde(default)]
+    pub false_deaths_of_healthy_at_healthy: u64,
     /// False positives per node and hour.
     pub false_positives_per_node_hour: f64,
 }

@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FEW_FAILURES, Summary, Variant};
@@ -12,7 +13,7 @@ const TIMES_BAND: f64 = 0.10;
 const SMALL_SHARE: f64 = 0.005;
 
 /// How far a figure of one variant is from the same figure of the reference, which differs from it in its world alone.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// Whose figure.
     pub variant: String,
@@ -168,6 +169,8 @@ const COUNTS: [Count; 4] = [
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
         Bandwidth, Boot, Convergence, Detection, Layers, LoadReport, Membership, Spread, Transport, Verdict,
@@ -205,6 +208,9 @@ mod tests {
                 ..Bandwidth::default()
             },
             convergence: Convergence { writes, t100_us: summary(writes, all_us), ..Convergence::default() },
+            staleness: None,
+            conflicts: None,
+            turnover: Default::default(),
             detection: Detection {
                 failures,
                 first_dead_us: summary(failures, dead_us),
@@ -212,13 +218,17 @@ mod tests {
             },
             membership: Membership::default(),
             faults: Vec::new(),
+            election: None,
+            consensus: None,
             checks_per_period: 10.0,
             scheduler_lag_us: Summary::default(),
             transport: Transport::default(),
             load: LoadReport::default(),
+            standard_errors: BTreeMap::new(),
             event_hash: None,
             packet_hash: None,
             epidemic: None,
+            fleet: None,
         }
     }
 

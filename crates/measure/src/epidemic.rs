@@ -1,10 +1,13 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Variant, Verdict, World};
 
 /// What repetitions of an epidemic came to, beside what the literature says. Times are in rounds: periods of one
 /// node's clock.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Epidemic {
     /// Which way the rumor went: `push`, `pull` or `push-pull`.
     pub spread: String,
@@ -44,7 +47,7 @@ pub struct Epidemic {
 }
 
 /// Numbers of rounds over the repetitions that got so far; all 0 when none did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Rounds {
     /// How many repetitions got so far.
     pub reached: u64,
@@ -59,7 +62,7 @@ pub struct Rounds {
 }
 
 /// Standard deviations of means over the repetitions; 0 for a single one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StandardErrors {
     /// Of [`Epidemic::copies_per_node`].
     pub copies_per_node: f64,
@@ -70,7 +73,7 @@ pub struct StandardErrors {
 }
 
 /// What the literature says of an epidemic; nothing where it says nothing.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EpidemicTheory {
     /// The mean number of rounds until half of the nodes know.
     pub rounds_to_50: Option<f64>,
@@ -124,16 +127,23 @@ impl Variant {
             boot: Default::default(),
             bandwidth: Default::default(),
             convergence: Default::default(),
+            staleness: None,
+            conflicts: None,
             detection: Default::default(),
+            turnover: Default::default(),
             membership: Default::default(),
             faults: Vec::new(),
+            election: None,
+            consensus: None,
             checks_per_period: 0.0,
             scheduler_lag_us: Default::default(),
             transport: Default::default(),
             load: Default::default(),
+            standard_errors: BTreeMap::new(),
             event_hash: None,
             packet_hash: None,
             epidemic: Some(epidemic),
+            fleet: None,
         }
     }
 }

@@ -47,6 +47,27 @@ impl Histogram {
         self.counts.len()
     }
 
+    /// Takes a histogram that was exported; nothing when it was not made with the bounds of this one.
+    pub fn from_counts(counts: Hdr<u64>) -> Option<Self> {
+        let mut all = Self::default();
+        let alike = counts.low() == all.counts.low() && counts.sigfig() == all.counts.sigfig();
+        (alike && counts.max() <= MAX_US).then(|| all.counts.add(counts)).and_then(Result::ok)?;
+        Some(all)
+    }
+
+    /// What was recorded, as times in microseconds and how often each: what crosses between processes.
+    pub fn entries(&self) -> Vec<(u64, u64)> {
+        let recorded = self.counts.iter_recorded();
+        recorded.map(|value| (value.value_iterated_to(), value.count_at_value())).collect()
+    }
+
+    /// Adds times in microseconds, each as often as said; counts saturate.
+    pub fn add_entries(&mut self, entries: impl IntoIterator<Item = (u64, u64)>) {
+        for (us, count) in entries {
+            self.counts.saturating_record_n(us, count);
+        }
+    }
+
     /// The underlying histogram, for exporters.
     pub const fn counts(&self) -> &Hdr<u64> {
         &self.counts
@@ -56,6 +77,17 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn entries_make_the_same_histogram_elsewhere() {
+        let (mut here, mut there) = (Histogram::default(), Histogram::default());
+        [0, 1, 77, 77, 5_000, 1_234_567, u64::from(u32::MAX)]
+            .into_iter()
+            .for_each(|us| here.record(Duration::from_micros(us)));
+        there.add_entries(here.entries());
+        assert_eq!(here.counts(), there.counts());
+        assert_eq!(here.summary(), there.summary());
+    }
 
     #[test]
     fn a_phase_is_the_difference_of_two_copies() {

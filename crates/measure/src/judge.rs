@@ -12,6 +12,14 @@ pub const BUSY_WARNING_SHARE: f64 = 0.65;
 pub const FOREIGN_WARNING_SHARE: f64 = 0.10;
 /// Share of packets dropped by the kernel above which a real cluster is saturated; any drop is a warning.
 pub const DROPS_SATURATED_SHARE: f64 = 0.001;
+/// Share of the time in which some process waited for memory above which a real cluster is saturated.
+pub const STALLED_SATURATED_SHARE: f64 = 0.05;
+/// Share of the time in which some process waited for memory above which a real cluster gets a warning.
+pub const STALLED_WARNING_SHARE: f64 = 0.01;
+/// Memory left, relative to what the run takes, below which a real cluster gets a warning.
+pub const MEMORY_LEFT_WARNING_SHARE: f64 = 0.10;
+/// Of the memory that a run can have, the share that it is to take at most where it once had too little.
+const MEMORY_FITTING_SHARE: f64 = 0.80;
 /// Failures below which percentiles of detection get a warning.
 pub const FEW_FAILURES: u64 = 20;
 /// Relative change between the halves of the measured phase above which there is a warning.
@@ -80,7 +88,7 @@ pub fn judge(conditions: &Conditions) -> Verdict {
     let mut findings = Findings::default();
     findings.completeness(conditions);
     if let Some(real_time) = &conditions.real_time {
-        findings.machine(real_time, conditions.packets);
+        findings.machine(real_time, conditions);
     }
     findings.quality(conditions);
     Verdict::new(&findings.reasons, &findings.warnings)
@@ -115,32 +123,52 @@ impl Findings {
         }
     }
 
-    fn machine(&mut self, seen: &RealTime, packets: u64) {
-        let p99_us = seen.lag_p99_us;
+    fn machine(&mut self, seen: &RealTime, conditions: &Conditions) {
+        let (p99_us, load) = (seen.lag_p99_us, &seen.load);
+        let fits = fitting_by_cpu(conditions.nodes, load);
         if p99_us > LAG_SATURATED_US {
-            self.reasons.push(Reason::SchedulerLag { p99_us });
+            self.reasons.push(Reason::SchedulerLag { p99_us, fits });
         } else if p99_us > LAG_WARNING_US {
             self.warnings.push(Warning::SchedulerLag { p99_us });
         }
-        match seen.load.machine_busy_share {
+        match load.machine_busy_share {
             Some(share) if share > BUSY_SATURATED_SHARE => {
-                self.reasons.push(Reason::MachineBusy { share, foreign_share: seen.load.foreign_share });
+                self.reasons.push(Reason::MachineBusy { share, foreign_share: load.foreign_share, fits });
             }
             Some(share) if share > BUSY_WARNING_SHARE => self.warnings.push(Warning::MachineBusy { share }),
             Some(_) => {}
             None => self.warnings.push(Warning::LoadUnknown),
         }
-        if let Some(share) = seen.load.foreign_share.filter(|&share| share > FOREIGN_WARNING_SHARE) {
+        if let Some(share) = load.foreign_share.filter(|&share| share > FOREIGN_WARNING_SHARE) {
             self.warnings.push(Warning::ForeignCpu { share });
         }
-        if let Some(pages) = seen.load.swapped_in_pages.filter(|&pages| pages > 0) {
-            self.reasons.push(Reason::SwappedIn { pages });
-        }
-        let dropped = seen.kernel_drops;
+        self.memory(load, conditions.nodes);
+        let (dropped, packets) = (seen.kernel_drops, conditions.packets);
         if dropped as f64 > packets as f64 * DROPS_SATURATED_SHARE {
-            self.reasons.push(Reason::KernelDrops { dropped, packets });
+            self.reasons.push(Reason::KernelDrops { dropped, packets, fits });
         } else if dropped > 0 {
             self.warnings.push(Warning::KernelDrops { dropped, packets });
+        }
+    }
+
+    fn memory(&mut self, load: &LoadReport, nodes: u64) {
+        let fits = fitting_by_memory(nodes, load);
+        if let Some(pages) = load.swapped_in_pages.filter(|&pages| pages > 0) {
+            self.reasons.push(Reason::SwappedIn { pages, fits });
+        }
+        match load.memory_stalled_share {
+            Some(share) if share > STALLED_SATURATED_SHARE => {
+                self.reasons.push(Reason::MemoryStalled { share, fits });
+            }
+            Some(share) if share > STALLED_WARNING_SHARE => {
+                self.warnings.push(Warning::MemoryStalled { share });
+            }
+            _ => {}
+        }
+        let taken_bytes = load.peak_rss_bytes;
+        let is_low = |&left: &u64| (left as f64) < taken_bytes as f64 * MEMORY_LEFT_WARNING_SHARE;
+        if let Some(available_bytes) = load.memory_available_bytes.filter(is_low) {
+            self.warnings.push(Warning::MemoryLow { available_bytes, taken_bytes });
         }
     }
 
@@ -166,6 +194,30 @@ impl Findings {
             self.warnings.push(Warning::FewFailures { failures: seen.failures });
         }
     }
+}
+
+/// About how many nodes would leave the cores as idle as they are to be, if CPU grows as nodes do; nothing where others
+/// took more than this run did, or it took less than is to be had. Of a run that the cores did not keep up with it is too
+/// many, since what it would have taken is not known.
+fn fitting_by_cpu(nodes: u64, load: &LoadReport) -> Option<u64> {
+    let foreign = load.foreign_share?;
+    let own = load.machine_busy_share? - foreign;
+    let allowed = BUSY_WARNING_SHARE - foreign;
+    (foreign <= own && allowed < own).then(|| rounded_down(nodes as f64 * allowed / own))
+}
+
+/// About how many nodes the memory holds, if what they take grows as their number does.
+fn fitting_by_memory(nodes: u64, load: &LoadReport) -> Option<u64> {
+    let (taken, left) = (load.peak_rss_bytes as f64, load.memory_available_bytes? as f64);
+    let share = MEMORY_FITTING_SHARE * (taken + left) / taken;
+    (share < 1.0).then(|| rounded_down(nodes as f64 * share))
+}
+
+/// To two digits: it is an estimate.
+fn rounded_down(nodes: f64) -> u64 {
+    let nodes = nodes as u64;
+    let step = 10u64.pow(nodes.checked_ilog10().unwrap_or(0).saturating_sub(1));
+    nodes / step * step
 }
 
 #[cfg(test)]
@@ -200,6 +252,8 @@ mod tests {
             machine_busy_share: Some(0.12),
             foreign_share: Some(0.02),
             swapped_in_pages: Some(0),
+            memory_stalled_share: Some(0.0),
+            memory_available_bytes: Some(1 << 30),
             peak_rss_bytes: 1 << 28,
         };
         RealTime { lag_p99_us: 2_000, kernel_drops: 0, load }
@@ -265,6 +319,45 @@ mod tests {
     fn any_page_from_swap_saturates() {
         assert_eq!(said(&on_machine(|machine| machine.load.swapped_in_pages = Some(1))), SATURATED);
         assert_eq!(said(&on_machine(|machine| machine.load.swapped_in_pages = None)), VALID);
+    }
+
+    #[test]
+    fn waiting_for_memory_warns_above_1_percent_and_saturates_above_5() {
+        for (share, expected) in [(0.01, VALID), (0.02, WARNED), (0.05, WARNED), (0.06, SATURATED)] {
+            assert_eq!(
+                said(&on_machine(|machine| machine.load.memory_stalled_share = Some(share))),
+                expected
+            );
+        }
+        assert_eq!(said(&on_machine(|machine| machine.load.memory_stalled_share = None)), VALID);
+        let left = |bytes| on_machine(|machine| machine.load.memory_available_bytes = bytes);
+        assert_eq!(said(&left(Some(1 << 24))), WARNED, "a sixteenth of what the run takes");
+        assert_eq!([said(&left(Some(1 << 26))), said(&left(None))], [VALID; 2]);
+    }
+
+    #[test]
+    fn a_saturated_run_says_how_many_nodes_would_do() {
+        // 100 nodes took 0.95 − 0.05, and 0.65 − 0.05 are to be had: two thirds of them.
+        let busy = |foreign| {
+            on_machine(|machine| {
+                machine.load.machine_busy_share = Some(0.95);
+                machine.load.foreign_share = Some(foreign);
+                machine.lag_p99_us = 200_000;
+            })
+        };
+        let verdict = busy(0.05);
+        assert!(
+            verdict.reasons.iter().all(|reason| reason.contains("about 66 would do here")),
+            "{verdict:?}"
+        );
+        assert!(busy(0.6).reasons.iter().all(|reason| !reason.contains("would do")), "others are to blame");
+        // 256 MiB were taken and none left: four fifths of that.
+        let swapping = on_machine(|machine| {
+            machine.load.swapped_in_pages = Some(1);
+            machine.load.memory_available_bytes = Some(0);
+        });
+        assert!(swapping.reasons[0].contains("about 80 would do here"), "{swapping:?}");
+        assert_eq!([0.9, 9.9, 99.9, 1_239.0].map(rounded_down), [0, 9, 99, 1_200]);
     }
 
     #[test]

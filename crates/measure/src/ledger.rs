@@ -90,34 +90,51 @@ impl Ledger {
         self.combine(other, |one, two| one + two);
     }
 
-    fn combine(&mut self, other: &Self, join: impl Fn(u64, u64) -> u64) {
-        for cause in 0..CAUSES {
-            self.messages[cause] = join(self.messages[cause], other.messages[cause]);
-            self.payload[cause] = join(self.payload[cause], other.payload[cause]);
-            self.compressed[cause] = join(self.compressed[cause], other.compressed[cause]);
+    /// All counts, in an order of their own: what crosses between processes.
+    pub fn counts(&self) -> Vec<u64> {
+        let mut copy = self.clone();
+        copy.counts_mut().map(|count| *count).collect()
+    }
+
+    /// Adds to some counts, by their places in [`counts`](Self::counts). A place that there is not is ignored.
+    pub fn add_counts(&mut self, more: impl IntoIterator<Item = (usize, u64)>) {
+        let mut counts: Vec<&mut u64> = self.counts_mut().collect();
+        for (place, more) in more {
+            if let Some(count) = counts.get_mut(place) {
+                **count = count.saturating_add(more);
+            }
         }
-        for (mine, theirs) in [
-            (&mut self.checks, other.checks),
-            (&mut self.quic_bytes, other.quic_bytes),
-            (&mut self.packets, other.packets),
-            (&mut self.handshake_bytes, other.handshake_bytes),
-            (&mut self.ack_bytes, other.ack_bytes),
-            (&mut self.close_bytes, other.close_bytes),
-            (&mut self.dials, other.dials),
-            (&mut self.packets_received, other.packets_received),
-            (&mut self.quic_bytes_received, other.quic_bytes_received),
-            (&mut self.lost_packets, other.lost_packets),
-            (&mut self.lost_quic_bytes, other.lost_quic_bytes),
-            (&mut self.copied_packets, other.copied_packets),
-            (&mut self.copied_quic_bytes, other.copied_quic_bytes),
-            (&mut self.send_refused, other.send_refused),
-            (&mut self.garbage_packets, other.garbage_packets),
-            (&mut self.garbage_messages, other.garbage_messages),
-            (&mut self.overflows, other.overflows),
-            (&mut self.handshakes_failed, other.handshakes_failed),
-        ] {
+    }
+
+    fn combine(&mut self, other: &Self, join: impl Fn(u64, u64) -> u64) {
+        for (mine, theirs) in self.counts_mut().zip(other.counts()) {
             *mine = join(*mine, theirs);
         }
+    }
+
+    fn counts_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        let by_cause = [&mut self.messages, &mut self.payload, &mut self.compressed];
+        let others = [
+            &mut self.checks,
+            &mut self.quic_bytes,
+            &mut self.packets,
+            &mut self.handshake_bytes,
+            &mut self.ack_bytes,
+            &mut self.close_bytes,
+            &mut self.dials,
+            &mut self.packets_received,
+            &mut self.quic_bytes_received,
+            &mut self.lost_packets,
+            &mut self.lost_quic_bytes,
+            &mut self.copied_packets,
+            &mut self.copied_quic_bytes,
+            &mut self.send_refused,
+            &mut self.garbage_packets,
+            &mut self.garbage_messages,
+            &mut self.overflows,
+            &mut self.handshakes_failed,
+        ];
+        by_cause.into_iter().flatten().chain(others)
     }
 }
 
@@ -166,6 +183,14 @@ mod tests {
     fn a_phase_is_the_difference_of_two_copies() {
         assert_eq!(ledger(7).since(&ledger(3)), ledger(4));
         assert_eq!(ledger(7).since(&ledger(7)), Ledger::default());
+    }
+
+    #[test]
+    fn counts_that_travel_by_their_places_add_up_to_the_same() {
+        let mut there = ledger(3);
+        let more = ledger(7).since(&there).counts();
+        there.add_counts(more.into_iter().enumerate().chain([(1_000, 5)]));
+        assert_eq!(there, ledger(7));
     }
 
     #[test]

@@ -9,6 +9,8 @@ pub enum Reason {
     SchedulerLag {
         /// The 99th percentile of the lag.
         p99_us: u64,
+        /// How many nodes would do, by an estimate.
+        fits: Option<u64>,
     },
     /// The machine had next to no CPU left.
     MachineBusy {
@@ -16,11 +18,22 @@ pub enum Reason {
         share: f64,
         /// The part of it that other programs took, where it is known.
         foreign_share: Option<f64>,
+        /// How many nodes would do, by an estimate.
+        fits: Option<u64>,
     },
     /// Memory was read back from swap.
     SwappedIn {
         /// How many pages.
         pages: u64,
+        /// How many nodes would do, by an estimate.
+        fits: Option<u64>,
+    },
+    /// Processes waited for memory.
+    MemoryStalled {
+        /// The share of the time in which one did.
+        share: f64,
+        /// How many nodes would do, by an estimate.
+        fits: Option<u64>,
     },
     /// The kernel dropped packets.
     KernelDrops {
@@ -28,6 +41,8 @@ pub enum Reason {
         dropped: u64,
         /// Of how many.
         packets: u64,
+        /// How many nodes would do, by an estimate.
+        fits: Option<u64>,
     },
     /// No time passed, or no packet was sent, in the measured phase.
     NothingMeasured,
@@ -58,6 +73,7 @@ impl Reason {
             Self::SchedulerLag { .. }
             | Self::MachineBusy { .. }
             | Self::SwappedIn { .. }
+            | Self::MemoryStalled { .. }
             | Self::KernelDrops { .. } => Status::Saturated,
             Self::NothingMeasured
             | Self::NoWrites
@@ -71,44 +87,54 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::SchedulerLag { p99_us } => write!(
+            Self::SchedulerLag { p99_us, fits } => write!(
                 f,
-                "Nodes were woken {} late (p99), so time-outs measure this machine and not the protocol. Run fewer \
-                 nodes, or give the machine more cores.",
-                units::duration_us(p99_us)
+                "Nodes were woken {} late (p99), so time-outs measure this machine and not the protocol. Run {}, \
+                 or give the machine more cores.",
+                units::duration_us(p99_us),
+                fewer_nodes(fits)
             ),
-            Self::MachineBusy { share, foreign_share } => {
+            Self::MachineBusy { share, foreign_share, fits } => {
                 let busy = units::percent(share);
                 write!(
                     f,
                     "The machine's cores were busy for {busy} of the time, which leaves nothing for a burst"
                 )?;
                 match foreign_share {
-                    None => write!(f, ". Run fewer nodes, or stop other programs."),
+                    None => write!(f, ". Run {}, or stop other programs.", fewer_nodes(fits)),
                     Some(foreign) if foreign > share / 2.0 => {
                         write!(f, "; other programs took {} of them. Stop those.", units::percent(foreign))
                     }
                     Some(foreign) => {
                         write!(
                             f,
-                            "; this run took {} of them. Run fewer nodes.",
-                            units::percent(share - foreign)
+                            "; this run took {} of them. Run {}.",
+                            units::percent(share - foreign),
+                            fewer_nodes(fits)
                         )
                     }
                 }
             }
-            Self::SwappedIn { pages } => write!(
+            Self::SwappedIn { pages, fits } => write!(
                 f,
-                "The machine read {} pages back from swap, and nodes stood still meanwhile. Run fewer nodes, or \
-                 free memory.",
-                units::count(pages)
+                "The machine read {} pages back from swap, and nodes stood still meanwhile. Run {}, or free memory.",
+                units::count(pages),
+                fewer_nodes(fits)
             ),
-            Self::KernelDrops { dropped, packets } => write!(
+            Self::MemoryStalled { share, fits } => write!(
+                f,
+                "Processes waited for memory for {} of the time, and nodes stood still meanwhile. Run {}, or free \
+                 memory.",
+                units::percent(share),
+                fewer_nodes(fits)
+            ),
+            Self::KernelDrops { dropped, packets, fits } => write!(
                 f,
                 "The kernel dropped {} of {} packets for want of socket buffer, a loss that the scenario did not \
-                 ask for. Raise net.core.rmem_max, or run fewer nodes.",
+                 ask for. Raise net.core.rmem_max, or run {}.",
                 units::count(dropped),
-                units::count(packets)
+                units::count(packets),
+                fewer_nodes(fits)
             ),
             Self::NothingMeasured => write!(
                 f,
@@ -141,5 +167,13 @@ impl fmt::Display for Reason {
                 )
             }
         }
+    }
+}
+
+/// The advice to run fewer nodes, and how many.
+fn fewer_nodes(fits: Option<u64>) -> String {
+    match fits {
+        Some(nodes) => format!("fewer nodes (about {} would do here)", units::count(nodes)),
+        None => "fewer nodes".to_owned(),
     }
 }

@@ -1,8 +1,9 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How much less often the whole state was sent than the scenario asks. Bytes are those of the whole cluster, by
 /// estimate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reduction {
     /// Between two pushes of one node, as the scenario asks.
     pub asked_interval_us: u64,

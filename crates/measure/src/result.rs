@@ -1,10 +1,11 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, Boot, Convergence, Detection, Difference, Environment, Epidemic, FaultReport, LoadReport,
-    Membership, Summary, Transport, Verdict,
+    Bandwidth, Boot, Conflicts, Consensus, Convergence, Detection, Difference, Election, Environment,
+    Epidemic, FaultReport, Fleet, LoadReport, Membership, Staleness, Summary, Transport, Turnover, Verdict,
 };
 
 /// The version of the names in a result. It rises when one is renamed, removed or given another unit.
@@ -14,7 +15,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub const METHOD_VERSION: u32 = 1;
 
 /// A result: what `result.json` holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResult {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -28,6 +29,9 @@ pub struct RunResult {
     pub world: World,
     /// The scenario's name.
     pub scenario: String,
+    /// The scenario file that repeats it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario_toml: Option<String>,
     /// Where it was made.
     pub environment: Environment,
     /// Whether it can be trusted: the worst variant's verdict.
@@ -40,7 +44,7 @@ pub struct RunResult {
 }
 
 /// In what nodes live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum World {
     /// Virtual time.
@@ -63,7 +67,7 @@ impl fmt::Display for World {
 
 /// One protocol with one set of settings, and what it took. Of an epidemic, which has no cluster, only some of it is
 /// written; what is missing reads as nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(remote = "Self")]
 pub struct Variant {
     /// What it is called in this result.
@@ -76,7 +80,7 @@ pub struct Variant {
     /// In virtual time: what was simulated of each connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<String>,
-    /// How many nodes, failed ones included.
+    /// How many nodes there were at the boot.
     pub nodes: u64,
     /// How long the measured phase was, on the world's clock.
     #[serde(default)]
@@ -92,15 +96,30 @@ pub struct Variant {
     /// How fast writes reached the nodes.
     #[serde(default)]
     pub convergence: Convergence,
+    /// How much of what is read is stale; nothing where nothing was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staleness: Option<Staleness>,
+    /// Writes to shared keys that did not see each other; nothing where there are no shared keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflicts: Option<Conflicts>,
     /// How fast failures were noticed.
     #[serde(default)]
     pub detection: Detection,
+    /// What came of nodes that joined and left; nothing where nobody did.
+    #[serde(default, skip_serializing_if = "Turnover::is_nothing")]
+    pub turnover: Turnover,
     /// What the nodes believed of each other at the end.
     #[serde(default)]
     pub membership: Membership,
     /// What broke, in the order of time.
     #[serde(default)]
     pub faults: Vec<FaultReport>,
+    /// Whether there was a leader, where nodes elect one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub election: Option<Election>,
+    /// Whether nodes agreed on what was proposed, where anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consensus: Option<Consensus>,
     /// Direct liveness checks asked for in a protocol period, all nodes together.
     #[serde(default)]
     pub checks_per_period: f64,
@@ -113,6 +132,9 @@ pub struct Variant {
     /// What the measured phase cost the machine; its fields stand beside these.
     #[serde(flatten)]
     pub load: LoadReport,
+    /// How far figures may be off by chance, by their paths in this variant: standard errors, as the run itself tells them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub standard_errors: BTreeMap<String, f64>,
     /// A hash over all events, in a world that repeats itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_hash: Option<String>,
@@ -122,6 +144,9 @@ pub struct Variant {
     /// What it came to, where it is an epidemic; the figures of a cluster are then missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epidemic: Option<Epidemic>,
+    /// The processes that carried its nodes, where there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
 }
 
 #[cfg(test)]
@@ -147,16 +172,23 @@ mod tests {
                 ..Bandwidth::default()
             },
             convergence: Convergence::default(),
+            staleness: None,
+            conflicts: None,
             detection: Detection::default(),
+            turnover: Turnover::default(),
             membership: Membership::default(),
             faults: Vec::new(),
+            election: None,
+            consensus: None,
             checks_per_period: 0.98,
             scheduler_lag_us: Summary::default(),
             transport: Transport::default(),
             load: LoadReport { machine_busy_share: Some(0.25), ..LoadReport::default() },
+            standard_errors: BTreeMap::new(),
             event_hash: None,
             packet_hash: None,
             epidemic: None,
+            fleet: None,
         };
         RunResult {
             schema_version: SCHEMA_VERSION,
@@ -165,6 +197,7 @@ mod tests {
             seed: u64::MAX,
             world: World::Local,
             scenario: "compare".into(),
+            scenario_toml: None,
             environment: Environment::default(),
             verdict: Verdict::of_run(std::slice::from_ref(&variant)),
             variants: vec![variant],

@@ -1,10 +1,11 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a figure spreads over nodes; all 0 when there are none.
 ///
 /// Percentiles are nearest-rank: with n values sorted upwards, percentile q is the value at place ⌈q·n⌉, counted
 /// from 1. Each is therefore a value that some node has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// The arithmetic mean.
     pub mean: f64,

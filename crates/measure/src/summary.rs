@@ -1,3 +1,4 @@
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Histogram;
@@ -6,7 +7,7 @@ use crate::Histogram;
 ///
 /// A percentile is the smallest recorded time that at least that share of all times does not exceed. Like the
 /// histogram, it is exact to 3 significant digits, and where it is not exact it errs upwards.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// How many times were recorded.
     pub count: u64,

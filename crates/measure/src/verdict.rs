@@ -1,11 +1,12 @@
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Reason, Variant, Warning};
 
 /// Whether figures can be trusted, and why not. What is not valid passes no gate and becomes no baseline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// The state.
     pub status: Status,
@@ -17,7 +18,7 @@ pub struct Verdict {
 }
 
 /// How far figures can be trusted, from good to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// They say what the protocol does.
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_verdict_is_as_bad_as_its_worst_reason() {
-        let saturated = Reason::SwappedIn { pages: 3 };
+        let saturated = Reason::SwappedIn { pages: 3, fits: None };
         assert_eq!(Verdict::new(&[], &[]).status, Status::Valid);
         assert_eq!(Verdict::new(&[saturated], &[]).status, Status::Saturated);
         assert_eq!(Verdict::new(&[Reason::Interrupted, saturated], &[]).status, Status::Invalid);
@@ -106,7 +107,7 @@ mod tests {
         verdict.warn(Warning::LoadUnknown);
         assert_eq!((verdict.status, verdict.warnings.len()), (Status::Valid, 1));
         verdict.add(Reason::Interrupted);
-        verdict.add(Reason::SwappedIn { pages: 3 });
+        verdict.add(Reason::SwappedIn { pages: 3, fits: None });
         assert_eq!((verdict.status, verdict.reasons.len()), (Status::Invalid, 2));
     }
 

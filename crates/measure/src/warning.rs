@@ -22,6 +22,18 @@ pub enum Warning {
     },
     /// The machine's load cannot be read here.
     LoadUnknown,
+    /// Processes waited for memory.
+    MemoryStalled {
+        /// The share of the time in which one did.
+        share: f64,
+    },
+    /// Hardly any memory was left.
+    MemoryLow {
+        /// What was left.
+        available_bytes: u64,
+        /// The most that this run took.
+        taken_bytes: u64,
+    },
     /// The kernel dropped packets.
     KernelDrops {
         /// How many.
@@ -90,6 +102,17 @@ impl fmt::Display for Warning {
                 "The load of this machine cannot be read, so overload shows only in how late nodes are woken. Run \
                  on Linux to have it checked."
             ),
+            Self::MemoryStalled { share } => write!(
+                f,
+                "Processes waited for memory for {} of the time. Run fewer nodes, or free memory, to be safe.",
+                units::percent(share)
+            ),
+            Self::MemoryLow { available_bytes, taken_bytes } => write!(
+                f,
+                "{} of memory were left beside the {} of this run. Run fewer nodes, or free memory, to be safe.",
+                units::bytes(available_bytes as f64),
+                units::bytes(taken_bytes as f64)
+            ),
             Self::KernelDrops { dropped, packets } => write!(
                 f,
                 "The kernel dropped {} of {} packets for want of socket buffer. Raise net.core.rmem_max to have \
@@ -142,7 +165,7 @@ impl fmt::Display for Warning {
                 fitting_bytes_per_second,
             }) => write!(
                 f,
-                "The whole state was sent every {} and not every {}: that would be about {} in the whole cluster, \
+                "State was exchanged every {} and not every {}: that would be about {} in the whole cluster, \
                  and this machine is taken to carry {}. Run fewer nodes for the interval asked for, or give --force \
                  to try it here.",
                 units::duration_us(used_interval_us),

@@ -96,10 +96,13 @@ impl Node {
     }
 
     /// Whether a peer of whose writes nothing is known is told only what this node itself passes on at present. With
-    /// uniform peers strangers meet all the time, and each write is on its way to all of them.
+    /// uniform peers strangers meet all the time, and each write is on its way to all of them; and where writes are
+    /// announced, all that passes is announced to a new partner too.
     pub(crate) fn tells_rumors_only(&mut self, now: Time, peer: NodeId, theirs: u64, joins: bool) -> bool {
         let was_apart = self.membership.status(peer) != Status::Alive;
-        let may = self.config.peers == Peers::Uniform && !joins && !was_apart;
+        let may = (self.config.peers == Peers::Uniform || self.config.dissemination.announces())
+            && !joins
+            && !was_apart;
         may && (theirs == self.state_hash() || !self.state_disagrees(now))
     }
 

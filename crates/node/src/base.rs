@@ -7,14 +7,15 @@ use rumormill_protocol::{Entry, NodeId, WarmBoot};
 
 use crate::{
     commons::Commons, membership::opinion_hash, mix::mix2, parts::BasePart, standing::Standing,
-    store::version_hash, writer_log::Squeezed,
+    stated::Start, store::version_hash, writer_log::Squeezed,
 };
 
 /// A warm boot and what every node makes of it.
 #[derive(Debug)]
 pub(crate) struct Base {
     pub(crate) warm: Arc<WarmBoot>,
-    /// Names the roster: two nodes with equal hashes may name its members by index.
+    /// Names the roster and the writes that come with it: two nodes with equal hashes may name its members by index, and say
+    /// of writers that they have of them what came with it.
     pub(crate) roster_hash: u64,
     /// Of the membership table in which all of the roster are alive in the first incarnation.
     pub(crate) members_hash: u64,
@@ -22,6 +23,8 @@ pub(crate) struct Base {
     pub(crate) state_hash: u64,
     /// How the state is cut into messages, once that was asked for.
     parts: OnceLock<Vec<BasePart>>,
+    /// The versions of all writers, once that was asked for.
+    digest: OnceLock<Start>,
     /// The lengths of writers' logs when compressed, by the writer's number, once that was asked for.
     squeezed_logs: OnceLock<Vec<Squeezed>>,
 }
@@ -39,12 +42,14 @@ impl Base {
             .entries
             .chunk_by(|one, next| one.dot.writer == next.dot.writer)
             .map(|log| version_hash(log[log.len() - 1].dot));
+        let state_hash = lasts.fold(0, u64::wrapping_add);
         Self {
             warm: Arc::clone(warm),
-            roster_hash: roster_hash(warm),
+            roster_hash: mix2(roster_hash(warm), state_hash),
             members_hash: opinions.fold(0, u64::wrapping_add),
-            state_hash: lasts.fold(0, u64::wrapping_add),
+            state_hash,
             parts: OnceLock::new(),
+            digest: OnceLock::new(),
             squeezed_logs: OnceLock::new(),
         }
     }
@@ -63,6 +68,15 @@ impl Base {
         self.parts.get_or_init(|| BasePart::all(&self.warm))
     }
 
+    /// The number after the greatest of a writer that everyone started with.
+    pub(crate) fn writer_numbers(&self) -> usize {
+        self.warm.entries.last().map_or(0, |entry| entry.dot.writer.index() + 1)
+    }
+
+    pub(crate) fn digest(&self) -> &Start {
+        self.digest.get_or_init(|| Start::of(&self.warm))
+    }
+
     /// The length of what everyone started with of one writer, compressed by itself.
     pub(crate) fn squeezed_log(
         &self,
@@ -71,8 +85,9 @@ impl Base {
         find: impl FnOnce(&[Entry]) -> usize,
     ) -> usize {
         let log = self.warm.log(writer);
-        let writers = self.warm.entries.last().map_or(0, |entry| entry.dot.writer.index() + 1);
-        let all = self.squeezed_logs.get_or_init(|| (0..writers).map(|_| Squeezed::default()).collect());
+        let all = self
+            .squeezed_logs
+            .get_or_init(|| (0..self.writer_numbers()).map(|_| Squeezed::default()).collect());
         all.get(writer.index()).map_or(0, |squeezed| squeezed.at(level, || find(log)))
     }
 }

@@ -1,15 +1,15 @@
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
 };
 
 use rumormill_protocol::{Dot, Entry, Time, WarmBoot};
 
 use crate::{base::Base, places::Places, rings::Rings, writer_log::WriterLog};
 
-/// Writers' logs that are kept to be shared: the latest, since a write reaches all nodes within seconds.
-const MAX_LOGS: usize = 1024;
+/// Logs below which the pool is not cleared of those that nobody holds any more.
+const CLEAR_FROM: usize = 1024;
 
 /// Spans of time for which the places on the rings are kept: nodes' clocks agree but for a little.
 const MAX_SPANS: usize = 4;
@@ -26,11 +26,12 @@ pub struct Commons {
     places: Mutex<BTreeMap<Time, Arc<Places>>>,
 }
 
-/// The latest logs by their last writes, and these in the order in which they came.
+/// The logs that some node holds, by their last writes. A log stays for as long as anyone holds it, and its place at
+/// most until the pool has grown to twice what was held when it was cleared last.
 #[derive(Default)]
 struct Logs {
-    by_last: BTreeMap<Dot, Arc<WriterLog>>,
-    order: VecDeque<Dot>,
+    by_last: BTreeMap<Dot, Weak<WriterLog>>,
+    clear_at: usize,
 }
 
 impl Commons {
@@ -45,20 +46,14 @@ impl Commons {
             return Arc::new(WriterLog::new(entries));
         };
         let mut logs = lock(&self.logs);
-        match logs.by_last.get(&last) {
-            Some(known) if known[..] == entries[..] => return Arc::clone(known),
+        match logs.by_last.get(&last).and_then(Weak::upgrade) {
+            Some(known) if known[..] == entries[..] => return known,
             // Whoever took in only a part of what a writer wrote shares with nobody.
             Some(_) => return Arc::new(WriterLog::new(entries)),
             None => {}
         }
-        if logs.order.len() >= MAX_LOGS
-            && let Some(oldest) = logs.order.pop_front()
-        {
-            logs.by_last.remove(&oldest);
-        }
         let log = Arc::new(WriterLog::new(entries));
-        logs.order.push_back(last);
-        logs.by_last.insert(last, Arc::clone(&log));
+        logs.keep(last, &log);
         log
     }
 
@@ -77,6 +72,16 @@ impl Commons {
             places.pop_first();
         }
         made
+    }
+}
+
+impl Logs {
+    fn keep(&mut self, last: Dot, log: &Arc<WriterLog>) {
+        if self.by_last.len() >= self.clear_at.max(CLEAR_FROM) {
+            self.by_last.retain(|_, log| log.strong_count() > 0);
+            self.clear_at = 2 * self.by_last.len();
+        }
+        self.by_last.insert(last, Arc::downgrade(log));
     }
 }
 

@@ -6,11 +6,14 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rumormill_protocol::{Cause, Channel, Event, NodeId, Status, Time};
 
 use crate::{
-    config::Peers,
+    config::{Config, Peers},
+    lifeguard::helper_patience,
+    log::Holders,
     message::{Body, Names, Record},
     node::{Node, Stage},
     probe::Answered,
     standing::Standing,
+    suspicion::Lasting,
     tour::random_members,
 };
 
@@ -26,7 +29,8 @@ const fn records_per_message(names: Names) -> usize {
 }
 
 impl Node {
-    /// A protocol period begins: the last one's probe is judged, the next partner probed.
+    /// A protocol period begins: the last one's probe is judged, the next partner probed. Where this node's health
+    /// stretches the time of a probe, an unanswered one goes on through several periods (as memberlist does it).
     pub(crate) fn begin_period(&mut self, now: Time) {
         let late = now.since(self.next_period);
         self.next_period += self.config.protocol_period;
@@ -34,28 +38,75 @@ impl Node {
             // Periods that were slept through are skipped, not made up for in a burst.
             self.next_period = now + self.config.protocol_period;
         }
-        let unanswered = self.prober.finish();
-        // A node that was itself asleep cannot tell whose the silence was.
-        if let Some(probe) = unanswered
-            && late < self.config.probe_timeout
-        {
-            let standing = self.membership.standing(probe.target);
-            if standing.status() == Status::Alive {
-                self.hear(now, None, probe.target, standing.with(Status::Suspect));
-            }
+        if self.judges_alone() {
+            self.beat(now, late);
+            self.visit_the_dead(now);
+            self.stall.probes();
+            return;
         }
-        if let Some(target) = self.next_to_probe(now) {
-            let timeout = self.config.probe_timeout;
-            // With uniform peers a probe is SWIM's: a packet, and its answer.
-            let again = (self.config.peers == Peers::Sticky).then(|| now + timeout / 2);
-            let seq = self.prober.start(target, again, now + timeout);
-            self.ping(target, Channel::Datagram, seq, Cause::Probe);
-            // To anyone at random writes travel by gossip alone, so that their way is that of the literature.
-            if self.config.dissemination.pushes() && self.config.peers == Peers::Sticky {
-                self.send_deltas(target);
-            }
+        if !self.prober.is_waiting(now) {
+            self.judge_probe(now);
+            self.probe_next(now);
         }
         self.visit_the_dead(now);
+    }
+
+    /// The last probe's time is over.
+    fn judge_probe(&mut self, now: Time) {
+        let Some(probe) = self.prober.finish() else { return };
+        if self.config.lifeguard.probe {
+            self.health.ill(1 + probe.missed_nacks());
+        }
+        self.accuse(now, probe.target);
+    }
+
+    fn probe_next(&mut self, now: Time) {
+        let Some(target) = self.next_to_probe(now) else { return };
+        let Config { protocol_period, probe_timeout, .. } = self.config;
+        let [period, timeout] = [protocol_period, probe_timeout].map(|time| self.health.stretch(time));
+        // With uniform peers a probe is SWIM's: a packet, and its answer.
+        let again = (self.config.peers == Peers::Sticky).then(|| now + timeout / 2);
+        let seq = self.prober.start(target, again, now + timeout, now + period);
+        self.ping(target, Channel::Datagram, seq, Cause::Probe);
+        // To anyone at random writes travel by gossip alone, so that their way is that of the literature.
+        if self.config.peers == Peers::Sticky {
+            self.let_ride(target, self.config.dissemination.pushes());
+        }
+        self.stall.probes();
+    }
+
+    /// What a partner was not told goes along with a message that is for it anyway.
+    fn let_ride(&mut self, to: NodeId, writes: bool) {
+        self.tell_news(to);
+        self.settle_news();
+        if writes {
+            self.send_deltas(to);
+        }
+    }
+
+    /// A member did not answer this node.
+    fn accuse(&mut self, now: Time, member: NodeId) {
+        let standing = self.membership.standing(member);
+        if standing.is_member() {
+            let accuser = Some(self.start.me).filter(|_| self.config.lifeguard.suspicion);
+            let suspect = standing.with(Status::Suspect);
+            self.hear_accused(now, None, member, suspect, accuser);
+            if self.config.peers == Peers::Sticky && accuser.is_some() {
+                self.tell_other_accusers(now, Record { member, standing: suspect, accuser, address: None });
+            }
+        }
+    }
+
+    /// Nobody but its partners probes a member, so nobody else confirms a suspicion of it, and one of them with enough
+    /// confirmations ends it for all: those tell each other whom they accuse, as far as they are connected since they
+    /// asked each other about it.
+    fn tell_other_accusers(&mut self, now: Time, accusation: Record) {
+        for other in self.partners.partners_of(accusation.member, &self.membership, now) {
+            if self.sync.is_up(other) {
+                let news = self.records(other, vec![accusation]);
+                self.send(other, Channel::Datagram, Cause::News, Body::News(news));
+            }
+        }
     }
 
     fn next_to_probe(&mut self, now: Time) -> Option<NodeId> {
@@ -72,6 +123,7 @@ impl Node {
         let Some(dead) = self.graves.visit(now, period, members, &mut self.random) else { return };
         let news = self.news_for(dead);
         self.send(dead, Channel::Datagram, Cause::Reconnect, Body::News(news));
+        self.stall.probes();
     }
 
     fn ping(&mut self, target: NodeId, channel: Channel, seq: u16, cause: Cause) {
@@ -85,13 +137,22 @@ impl Node {
         let channel = if again { Channel::Stream } else { Channel::Datagram };
         self.send(from, channel, Cause::Ack, Body::Ack { seq, news });
         if self.config.peers == Peers::Sticky {
-            self.send_deltas(from);
+            self.let_ride(from, true);
         }
     }
 
     pub(crate) fn handle_ack(&mut self, seq: u16) {
-        if let Answered::For { requester, seq } = self.prober.answered(seq) {
-            self.answer_for_other(requester, seq);
+        match self.prober.answered(seq) {
+            Answered::Own => self.health.well(),
+            Answered::For { requester, seq } => self.answer_for_other(requester, seq),
+            Answered::Nobody => {}
+        }
+    }
+
+    /// Whom this node was asked to probe has not answered in time: who asked is told that its helper at least is there.
+    pub(crate) fn say_nacks(&mut self, now: Time) {
+        while let Some((requester, seq)) = self.prober.nack(now) {
+            self.send(requester, Channel::Datagram, Cause::Indirect, Body::Nack { seq });
         }
     }
 
@@ -108,6 +169,7 @@ impl Node {
             && self.sync.is_up(probe.target)
         {
             self.ping(probe.target, Channel::Stream, probe.seq, Cause::Probe);
+            self.stall.probes();
         }
     }
 
@@ -140,18 +202,23 @@ impl Node {
                 helpers.push(other);
             }
         }
-        for helper in helpers.into_iter().take(self.config.indirect_probes) {
+        helpers.truncate(self.config.indirect_probes);
+        self.prober.asked(helpers.len());
+        self.stall.probes();
+        for helper in helpers {
             let news = self.news_for(helper);
             let body = Body::PingRequest { seq: probe.seq, target: probe.target, news };
             self.send(helper, Channel::Datagram, Cause::Indirect, body);
         }
     }
 
-    pub(crate) fn probe_for(&mut self, requester: NodeId, seq: u16, target: NodeId) {
+    pub(crate) fn probe_for(&mut self, now: Time, requester: NodeId, seq: u16, target: NodeId) {
         if target == self.start.me {
             self.answer_ping(requester, seq, false);
         } else if self.membership.standing(target).is_member() {
-            let own = self.prober.relay(requester, seq, target);
+            let patience = helper_patience(self.config.protocol_period - self.config.probe_timeout);
+            let nack_at = self.config.lifeguard.probe.then(|| now + patience);
+            let own = self.prober.relay(requester, seq, target, nack_at);
             self.ping(target, Channel::Datagram, own, Cause::Indirect);
         }
     }
@@ -169,28 +236,52 @@ impl Node {
             if let Some(address) = record.address {
                 self.introduce(record.member, address);
             }
-            self.hear(now, Some(from), record.member, record.standing);
+            self.hear_accused(now, Some(from), record.member, record.standing, record.accuser);
         }
     }
 
     /// Takes in an opinion of a member, from another or (`None`) of one's own making.
     pub(crate) fn hear(&mut self, now: Time, from: Option<NodeId>, member: NodeId, said: Standing) {
+        self.hear_accused(now, from, member, said, None);
+    }
+
+    /// As [`hear`](Self::hear); of a suspicion also who raised or confirmed it, where that matters.
+    fn hear_accused(
+        &mut self,
+        now: Time,
+        from: Option<NodeId>,
+        member: NodeId,
+        said: Standing,
+        accuser: Option<NodeId>,
+    ) {
         if member == self.start.me {
             self.refute(now, said);
             return;
         }
+        let Some(said) = self.admitted(member, said) else { return };
         // Only partners are told each piece once.
         let told = match self.config.peers {
             Peers::Sticky => from.map_or(0, |from| self.sync.bit(from)),
             Peers::Uniform => 0,
         };
         let Some(before) = self.membership.merge(member, said) else {
-            if told != 0 {
-                self.news.heard_again(member, said, told);
+            // What is passed on at present was taken in before.
+            let is_news = |node: &mut Self, accuser| {
+                !node.news.heard_again(member, said, Some(accuser), told)
+                    && node.suspicions.confirm(now, member, said, accuser)
+            };
+            match accuser {
+                // Of partners only those of the member can confirm it, and they tell each other.
+                Some(by) if is_news(self, by) && self.config.peers == Peers::Uniform => {
+                    self.pass_on(now, member, said, accuser, from, told);
+                }
+                Some(_) => {}
+                None => drop(self.news.heard_again(member, said, None, told)),
             }
             return;
         };
         self.members_agreement.changed(now);
+        self.listen_to(now, member, before, said);
         match said.status() {
             Status::Dead => self.graves.add(member, now),
             _ => self.graves.remove(member),
@@ -201,13 +292,16 @@ impl Node {
                 if before.status() != Status::Suspect {
                     self.emit(Event::Suspected(member));
                 }
-                let until = now + self.config.suspicion_timeout(self.membership.count());
-                self.suspicions.raise(member, said, until);
+                let lasts = self.suspicion_lasts();
+                self.suspicions.raise(now, member, said, lasts, accuser);
             }
             Status::Alive if before.status() != Status::Alive || new_life => self.emit(Event::Alive(member)),
             Status::Dead if before.is_member() => self.emit(Event::DeclaredDead(member)),
             Status::Left if before.is_member() => self.emit(Event::Left(member)),
             _ => {}
+        }
+        if said.status() == Status::Left || new_life {
+            self.lose_leader(now, member);
         }
         let concerned = match (before.is_member(), said.is_member()) {
             (false, true) => self.partners.concerns(member, self.start.me, now),
@@ -217,10 +311,33 @@ impl Node {
         if concerned && self.reads_rings() {
             self.partners.read_soon(now);
         }
+        self.pass_on(now, member, said, accuser, from, told);
+    }
+
+    fn pass_on(
+        &mut self,
+        now: Time,
+        member: NodeId,
+        said: Standing,
+        accuser: Option<NodeId>,
+        from: Option<NodeId>,
+        told: Holders,
+    ) {
         // A node that joins learns what everyone knows: not news to anyone.
-        if self.stage == Stage::Running {
-            self.news.push(member, said, from, told);
-            self.schedule_flush(now);
+        let tells = !self.judges_alone() || said.status() != Status::Dead;
+        if self.stage == Stage::Running && tells {
+            self.news.push_accusation(member, said, accuser, from, told);
+            self.schedule_news(now);
+        }
+    }
+
+    fn suspicion_lasts(&self) -> Lasting {
+        let members = self.membership.count();
+        let least = self.config.suspicion_timeout(members);
+        if self.config.lifeguard.suspicion {
+            Lasting::until_confirmed(least, self.config.suspicion_max_mult, members)
+        } else {
+            Lasting::fixed(least)
         }
     }
 
@@ -232,11 +349,14 @@ impl Node {
             mine = Standing::alive(said.incarnation() + 1);
             self.membership.merge(self.start.me, mine);
             self.members_agreement.changed(now);
+            if self.config.lifeguard.probe && matches!(said.status(), Status::Suspect | Status::Dead) {
+                self.health.ill(1);
+            }
         } else if said == mine || said.status() == Status::Alive {
             return;
         }
         self.news.push(self.start.me, mine, None, 0);
-        self.schedule_flush(now);
+        self.schedule_news(now);
     }
 
     /// News that may ride on a message to `to`. Partners get theirs at gossip intervals, each piece once and safely, so
@@ -250,11 +370,16 @@ impl Node {
             }
         };
         let mut news = self.records(to, taken);
-        // Whoever is suspected or taken for dead must hear of it whenever it is spoken to, so that it can refute it.
+        // Whoever is taken for dead must hear of it whenever it is spoken to, so that it can refute it; and with the buddy
+        // system whoever is suspected.
         let standing = self.membership.standing(to);
-        let doubted = !matches!(standing.status(), Status::Alive | Status::Unknown);
+        let doubted = match standing.status() {
+            Status::Alive | Status::Unknown => false,
+            Status::Suspect => self.config.lifeguard.buddy && !self.judges_alone(),
+            Status::Dead | Status::Left => true,
+        };
         if doubted && !news.iter().any(|record| record.member == to) {
-            news.push(Record { member: to, standing, address: None });
+            news.push(Record { member: to, standing, accuser: None, address: None });
         }
         news
     }
@@ -276,9 +401,14 @@ impl Node {
         }
     }
 
-    fn records(&self, to: NodeId, taken: Vec<(NodeId, Standing)>) -> Vec<Record> {
+    fn records(&self, to: NodeId, taken: Vec<Record>) -> Vec<Record> {
+        if taken.is_empty() {
+            return taken;
+        }
         let names = self.sync.names(to);
-        taken.into_iter().map(|(member, standing)| self.record(names, member, standing)).collect()
+        let addressed =
+            |said: Record| Record { accuser: said.accuser, ..self.record(names, said.member, said.standing) };
+        taken.into_iter().map(addressed).collect()
     }
 
     /// An opinion as it is told: with the address where the receiver may not have it.
@@ -289,7 +419,7 @@ impl Node {
             _ if member == self.start.me => Some(self.start.address),
             _ => self.membership.address(member),
         };
-        Record { member, standing, address }
+        Record { member, standing, accuser: None, address }
     }
 
     /// Whom to push everything to: any member, or a partner at random among those that are connected.

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use rand::RngExt;
 use rumormill_protocol::{NodeId, Random, Time};
@@ -11,19 +11,33 @@ const RETRY_EVERY: Duration = Duration::from_secs(10);
 /// A member that has been dead for longer is left in peace.
 const RETRY_FOR: Duration = Duration::from_secs(3_600);
 
-/// Members that count as dead, and since when: at most as many as the membership table takes.
+/// Members that count as dead, ascending, and since which whole second: at most as many as the membership table takes.
+/// Of 10,000 nodes that all hold half of the others dead, each has 5,000 of these, at 8 bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Graves {
-    since: BTreeMap<NodeId, Time>,
+    since: Vec<(NodeId, u32)>,
 }
 
 impl Graves {
     pub(crate) fn add(&mut self, member: NodeId, now: Time) {
-        self.since.insert(member, now);
+        match self.place(member) {
+            Ok(at) => self.since[at].1 = seconds(now),
+            Err(at) => {
+                if self.since.len() == self.since.capacity() {
+                    self.since.reserve_exact(1 + self.since.len() / 8);
+                }
+                self.since.insert(at, (member, seconds(now)));
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, member: NodeId) {
-        self.since.remove(&member);
+        if let Ok(at) = self.place(member) {
+            self.since.remove(at);
+        }
+        if self.since.is_empty() {
+            self.since = Vec::new();
+        }
     }
 
     /// Once in a `period`, by each of `members`: whom to try to reach, if anyone.
@@ -40,13 +54,23 @@ impl Graves {
             return None;
         }
         // Looked at only where one is drawn: to go through all of them in every period would cost more than the rest of it.
-        self.since.retain(|_, since| now.since(*since) < RETRY_FOR);
+        let now = seconds(now);
+        self.since.retain(|(_, since)| u64::from(now.saturating_sub(*since)) < RETRY_FOR.as_secs());
         if self.since.is_empty() {
             return None;
         }
         let at = random.random_range(0..self.since.len());
-        self.since.keys().nth(at).copied()
+        Some(self.since[at].0)
     }
+
+    fn place(&self, member: NodeId) -> Result<usize, usize> {
+        self.since.binary_search_by_key(&member, |(dead, _)| *dead)
+    }
+}
+
+/// 136 years fit.
+fn seconds(time: Time) -> u32 {
+    u32::try_from(time.nanos() / 1_000_000_000).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

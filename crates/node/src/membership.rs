@@ -1,8 +1,15 @@
-use std::{collections::BTreeMap, net::SocketAddr, ops::Range, sync::Arc};
+use std::{net::SocketAddr, ops::Range, sync::Arc};
 
 use rumormill_protocol::{NodeId, Status};
 
-use crate::{base::Base, commons::Commons, mix::mix2, standing::Standing, table::Table};
+use crate::{
+    addresses::{Addresses, past},
+    base::Base,
+    commons::Commons,
+    mix::mix2,
+    standing::Standing,
+    table::Table,
+};
 
 /// Members that a table takes at most; names beyond it are ignored.
 pub(crate) const MAX_MEMBERS: usize = 1 << 20;
@@ -12,16 +19,34 @@ pub(crate) const MAX_MEMBERS: usize = 1 << 20;
 pub(crate) struct Membership {
     table: Table,
     /// Addresses of members that are not in the roster.
-    addresses: BTreeMap<NodeId, SocketAddr>,
+    addresses: Addresses,
     base: Option<Arc<Base>>,
     commons: Option<Arc<Commons>>,
     members: usize,
+    /// Members and the dead: whoever was heard of and has not left.
+    electorate: usize,
     hash: u64,
+    /// Whether suspicions and deaths are this node's own, so that tables which differ in them alone are equal.
+    judges_alone: bool,
 }
 
 impl Membership {
-    pub(crate) const fn new(commons: Option<Arc<Commons>>) -> Self {
-        Self { table: Table::empty(), addresses: BTreeMap::new(), base: None, commons, members: 0, hash: 0 }
+    pub(crate) fn new(commons: Option<Arc<Commons>>) -> Self {
+        Self {
+            table: Table::empty(),
+            addresses: Addresses::default(),
+            base: None,
+            commons,
+            members: 0,
+            electorate: 0,
+            hash: 0,
+            judges_alone: false,
+        }
+    }
+
+    /// The table of a node that tells nobody whom it suspects or takes for dead.
+    pub(crate) fn judging_alone(commons: Option<Arc<Commons>>) -> Self {
+        Self { judges_alone: true, ..Self::new(commons) }
     }
 
     /// Everyone of the roster is alive in the first incarnation. To be called on a new table only.
@@ -29,7 +54,7 @@ impl Membership {
         let roster = base.roster_len();
         if self.commons.is_some() && roster <= MAX_MEMBERS {
             self.table = Table::all_alive(roster as u32);
-            (self.members, self.hash) = (roster, base.members_hash);
+            (self.members, self.electorate, self.hash) = (roster, roster, base.members_hash);
         } else {
             for contact in &base.warm.roster {
                 self.merge(contact.id, Standing::first_of_life(0));
@@ -44,11 +69,31 @@ impl Membership {
         if said <= before || member.index() >= MAX_MEMBERS {
             return None;
         }
+        self.replace(member, before, said);
+        Some(before)
+    }
+
+    /// Changes this node's own verdict on a member that it knows, for better or worse; returns the one before.
+    pub(crate) fn decide(&mut self, member: NodeId, status: Status) -> Status {
+        let before = self.standing(member);
+        if before != Standing::UNKNOWN {
+            self.replace(member, before, before.with(status));
+        }
+        before.status()
+    }
+
+    fn replace(&mut self, member: NodeId, before: Standing, said: Standing) {
         self.table.set(member, said);
         self.members = self.members + usize::from(said.is_member()) - usize::from(before.is_member());
-        self.hash =
-            self.hash.wrapping_sub(opinion_hash(member, before)).wrapping_add(opinion_hash(member, said));
-        Some(before)
+        self.electorate = self.electorate + usize::from(may_vote(said)) - usize::from(may_vote(before));
+        let [before, said] = [before, said].map(|standing| opinion_hash(member, self.told(standing)));
+        self.hash = self.hash.wrapping_sub(before).wrapping_add(said);
+    }
+
+    /// What of an opinion is the same at all nodes once all news has arrived.
+    fn told(&self, standing: Standing) -> Standing {
+        let is_verdict = matches!(standing.status(), Status::Suspect | Status::Dead);
+        if self.judges_alone && is_verdict { standing.with(Status::Alive) } else { standing }
     }
 
     pub(crate) fn standing(&self, member: NodeId) -> Standing {
@@ -62,6 +107,12 @@ impl Membership {
     /// Members that are alive or only suspected, this node included.
     pub(crate) const fn count(&self) -> usize {
         self.members
+    }
+
+    /// How many may vote: a member that died does not cease to count, for it may only be cut off, and on the other side
+    /// all of this one count as dead. One that left does.
+    pub(crate) const fn electorate(&self) -> usize {
+        self.electorate
     }
 
     /// Those members, in the order of their numbers.
@@ -102,15 +153,15 @@ impl Membership {
 
     /// Remembers where a member that is not in the roster listens; false when that is known already.
     pub(crate) fn introduce(&mut self, member: NodeId, address: SocketAddr) -> bool {
-        if member.index() < self.roster_len() || member.index() >= MAX_MEMBERS {
-            return false;
+        match past(member, self.roster_len()) {
+            Some(number) if member.index() < MAX_MEMBERS => self.addresses.insert(number, address),
+            _ => false,
         }
-        self.addresses.insert(member, address) != Some(address)
     }
 
     /// Where a member listens that is not in the roster.
     pub(crate) fn address(&self, member: NodeId) -> Option<SocketAddr> {
-        self.addresses.get(&member).copied()
+        self.addresses.of(past(member, self.roster_len())?)
     }
 
     /// How many members the roster names: those with smaller numbers.
@@ -122,6 +173,10 @@ impl Membership {
     pub(crate) fn roster_hash(&self) -> u64 {
         self.base.as_ref().map_or(0, |base| base.roster_hash)
     }
+}
+
+const fn may_vote(standing: Standing) -> bool {
+    matches!(standing.status(), Status::Alive | Status::Suspect | Status::Dead)
 }
 
 pub(crate) fn opinion_hash(member: NodeId, standing: Standing) -> u64 {

@@ -1,6 +1,8 @@
+use std::collections::BTreeMap;
+
 use rumormill_protocol::NodeId;
 
-use crate::{log::Holders, standing::Standing};
+use crate::{log::Holders, message::Record, standing::Standing};
 
 /// Pieces of news that wait at most; when more come, the most often sent go first.
 const MAX_WAITING: usize = 4096;
@@ -12,12 +14,22 @@ pub(crate) struct News {
     /// Ascending by how often each was sent. Of those sent equally often, fresh ones enter behind all others, and
     /// those that were sent once more before all others.
     waiting: Vec<Piece>,
+    /// Their numbers, apart from them: a search for one touches no others.
+    order: Vec<u32>,
+    /// The number of the piece of each member that has one.
+    numbers: BTreeMap<NodeId, u32>,
+    /// The number of the next piece.
+    next: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Piece {
     member: NodeId,
+    /// Later pieces have greater ones.
+    number: u32,
     standing: Standing,
+    /// Of a suspicion: who raised or confirmed it last.
+    accuser: Option<NodeId>,
     /// Who told this node; it is not told back.
     from: Option<NodeId>,
     sent: u32,
@@ -28,14 +40,67 @@ struct Piece {
 impl News {
     /// Adds a piece, in place of older news of the same member. `told` are the connections over which it came.
     pub(crate) fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>, told: Holders) {
-        if let Some(at) = self.waiting.iter().position(|piece| piece.member == member) {
+        self.push_accusation(member, standing, None, from, told);
+    }
+
+    /// As [`push`](Self::push), of a suspicion and who raised or confirmed it. Of several that do, the last one that was
+    /// heard of is passed on.
+    pub(crate) fn push_accusation(
+        &mut self,
+        member: NodeId,
+        standing: Standing,
+        accuser: Option<NodeId>,
+        from: Option<NodeId>,
+        told: Holders,
+    ) {
+        if let Some(at) = self.position(member) {
             self.waiting.remove(at);
+            self.order.remove(at);
         }
-        if self.waiting.len() >= MAX_WAITING {
-            self.waiting.pop();
+        if self.waiting.len() >= MAX_WAITING
+            && let Some(given_up) = self.waiting.pop()
+        {
+            self.order.pop();
+            self.numbers.remove(&given_up.member);
+        }
+        if self.waiting.is_empty() {
+            self.next = 0;
         }
         let at = self.waiting.partition_point(|piece| piece.sent == 0);
-        self.waiting.insert(at, Piece { member, standing, from, sent: 0, told });
+        self.waiting.insert(at, Piece { member, number: self.next, standing, accuser, from, sent: 0, told });
+        self.order.insert(at, self.next);
+        self.numbers.insert(member, self.next);
+        self.next += 1;
+    }
+
+    /// Where the piece of a member is. With partners pieces stand by number; with uniform peers only those that were
+    /// sent equally often do, and there are few.
+    fn position(&self, member: NodeId) -> Option<usize> {
+        let number = self.numbers.get(&member)?;
+        self.order.binary_search(number).ok().or_else(|| self.order.iter().position(|one| one == number))
+    }
+
+    /// Keeps some of the pieces.
+    fn retain(&mut self, keep: impl Fn(&Piece) -> bool) {
+        let numbers = &mut self.numbers;
+        self.waiting.retain(|piece| {
+            let keeps = keep(piece);
+            if !keeps {
+                numbers.remove(&piece.member);
+            }
+            keeps
+        });
+        if self.waiting.is_empty() {
+            // An idle node takes no memory for news.
+            *self = Self::default();
+        }
+        self.sort_out();
+    }
+
+    /// Pieces have moved.
+    fn sort_out(&mut self) {
+        self.order.clear();
+        self.order.extend(self.waiting.iter().map(|piece| piece.number));
     }
 
     /// Whether anything waits to be sent.
@@ -43,12 +108,21 @@ impl News {
         self.waiting.is_empty()
     }
 
-    /// A piece came once more, over these connections.
-    pub(crate) fn heard_again(&mut self, member: NodeId, standing: Standing, told: Holders) {
-        let same = |piece: &&mut Piece| piece.member == member && piece.standing == standing;
-        if let Some(piece) = self.waiting.iter_mut().find(same) {
+    /// A piece came once more, over these connections. Says whether it is passed on at present.
+    pub(crate) fn heard_again(
+        &mut self,
+        member: NodeId,
+        standing: Standing,
+        accuser: Option<NodeId>,
+        told: Holders,
+    ) -> bool {
+        let Some(at) = self.position(member) else { return false };
+        let piece = &mut self.waiting[at];
+        let is_same = piece.standing == standing && piece.accuser == accuser;
+        if is_same {
             piece.told |= told;
         }
+        is_same
     }
 
     /// The connections over which not every piece has gone.
@@ -57,13 +131,13 @@ impl News {
     }
 
     /// Takes at most `most` pieces that have not gone over this connection, the oldest first.
-    pub(crate) fn take_over(&mut self, connection: Holders, most: usize) -> Vec<(NodeId, Standing)> {
+    pub(crate) fn take_over(&mut self, connection: Holders, most: usize) -> Vec<Record> {
         let lacking = self.waiting.iter_mut().filter(|piece| piece.told & connection == 0);
         lacking
             .take(most)
             .map(|piece| {
                 piece.told |= connection;
-                (piece.member, piece.standing)
+                piece.record()
             })
             .collect()
     }
@@ -73,11 +147,7 @@ impl News {
         if connections == 0 {
             return;
         }
-        self.waiting.retain(|piece| connections & !piece.told != 0);
-        if self.waiting.is_empty() {
-            // An idle node takes no memory for news.
-            self.waiting = Vec::new();
-        }
+        self.retain(|piece| connections & !piece.told != 0);
     }
 
     /// A connection ended: its successor is told anew.
@@ -87,7 +157,7 @@ impl News {
 
     /// Takes at most `most` pieces for one message to `to`, counting them as sent; a piece is given up after
     /// `limit` times.
-    pub(crate) fn take_for(&mut self, to: NodeId, most: usize, limit: usize) -> Vec<(NodeId, Standing)> {
+    pub(crate) fn take_for(&mut self, to: NodeId, most: usize, limit: usize) -> Vec<Record> {
         if self.waiting.is_empty() {
             return Vec::new();
         }
@@ -103,7 +173,7 @@ impl News {
             for at in 0..alike.len() {
                 let piece = alike[at];
                 if taken.len() < most && piece.from != Some(to) {
-                    taken.push((piece.member, piece.standing));
+                    taken.push(piece.record());
                     now_sent.push(Piece { sent: sent + 1, ..piece });
                 } else {
                     alike[kept] = piece;
@@ -115,13 +185,19 @@ impl News {
             now_sent.clear();
             rest = behind;
         }
-        let kept = self.waiting.partition_point(|piece| (piece.sent as usize) < limit);
-        self.waiting.truncate(kept);
-        if kept == 0 {
-            // An idle node takes no memory for news.
-            self.waiting = Vec::new();
+        if self.waiting.last().is_some_and(|piece| piece.sent as usize >= limit) {
+            self.retain(|piece| (piece.sent as usize) < limit);
+        } else {
+            self.sort_out();
         }
         taken
+    }
+}
+
+impl Piece {
+    /// As it is told, but for the address.
+    const fn record(self) -> Record {
+        Record { member: self.member, standing: self.standing, accuser: self.accuser, address: None }
     }
 }
 
@@ -131,13 +207,18 @@ mod tests {
 
     use super::*;
 
+    fn said(member: u32, incarnation: u32) -> Record {
+        let standing = Standing::alive(incarnation);
+        Record { member: NodeId(member), standing, accuser: None, address: None }
+    }
+
     #[test]
     fn each_piece_goes_out_as_often_as_the_limit_says_and_fresh_pieces_go_first() {
         let mut news = News::default();
         news.push(NodeId(1), Standing::alive(2), None, 0);
         assert_eq!(news.take_for(NodeId(9), 1, 3).len(), 1);
         news.push(NodeId(2), Standing::alive(2), None, 0);
-        assert_eq!(news.take_for(NodeId(9), 1, 3), [(NodeId(2), Standing::alive(2))]);
+        assert_eq!(news.take_for(NodeId(9), 1, 3), [said(2, 2)]);
         let mut sent = 2;
         while !news.is_empty() {
             sent += news.take_for(NodeId(9), 10, 3).len();
@@ -151,7 +232,7 @@ mod tests {
         news.push(NodeId(1), Standing::alive(1), None, 0);
         news.push(NodeId(1), Standing::alive(2), Some(NodeId(5)), 0);
         assert!(news.take_for(NodeId(5), 10, 3).is_empty());
-        assert_eq!(news.take_for(NodeId(6), 10, 3), [(NodeId(1), Standing::alive(2))]);
+        assert_eq!(news.take_for(NodeId(6), 10, 3), [said(1, 2)]);
     }
 
     #[test]
@@ -159,13 +240,13 @@ mod tests {
         let mut news = News::default();
         news.push(NodeId(1), Standing::alive(1), None, 0b01);
         news.push(NodeId(2), Standing::alive(1), None, 0);
-        news.heard_again(NodeId(2), Standing::alive(9), 0b10);
-        assert_eq!(news.take_over(0b10, 1), [(NodeId(1), Standing::alive(1))], "the oldest first");
-        assert_eq!(news.take_over(0b10, 9), [(NodeId(2), Standing::alive(1))]);
+        news.heard_again(NodeId(2), Standing::alive(9), None, 0b10);
+        assert_eq!(news.take_over(0b10, 1), [said(1, 1)], "the oldest first");
+        assert_eq!(news.take_over(0b10, 9), [said(2, 1)]);
         assert_eq!(news.behind() & 0b11, 0b01);
         news.settle(0b11);
         assert_eq!(news.waiting.len(), 1, "what all have is given up");
-        news.heard_again(NodeId(2), Standing::alive(1), 0b01);
+        news.heard_again(NodeId(2), Standing::alive(1), None, 0b01);
         assert_eq!(news.behind() & 0b01, 0);
         news.forget(0b10);
         assert_eq!(news.behind() & 0b10, 0b10, "its successor has it not");
@@ -189,15 +270,15 @@ mod tests {
     impl Sorted {
         fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>) {
             self.0.retain(|piece| piece.member != member);
-            self.0.push(Piece { member, standing, from, sent: 0, told: 0 });
+            self.0.push(Piece { member, number: 0, standing, accuser: None, from, sent: 0, told: 0 });
         }
 
-        fn take_for(&mut self, to: NodeId, most: usize, limit: usize) -> Vec<(NodeId, Standing)> {
+        fn take_for(&mut self, to: NodeId, most: usize, limit: usize) -> Vec<Record> {
             self.0.sort_by_key(|piece| piece.sent);
             let mut taken = Vec::new();
             for piece in self.0.iter_mut().filter(|piece| piece.from != Some(to)).take(most) {
                 piece.sent += 1;
-                taken.push((piece.member, piece.standing));
+                taken.push(piece.record());
             }
             self.0.retain(|piece| (piece.sent as usize) < limit);
             taken

@@ -2,28 +2,39 @@ use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
 
 use rand::RngExt;
 use rumormill_protocol::{
-    Cause, Channel, Command, Event, LinkEvent, NodeId, Output, Protocol, Random, Start, Status, Time, View,
-    generator,
+    Cause, Channel, Command, Dot, Event, LinkEvent, NodeId, Output, Protocol, Random, Start, Status, Time,
+    View, generator,
 };
 
 use crate::{
     agreement::Agreement,
+    allowance::Allowance,
     base::Base,
-    config::{Config, Dissemination, Peers, StateTransfer},
+    config::{Compression, Config, Detector, DigestForm, Dissemination, Peers, StateTransfer},
+    consensus::Consensus,
+    election::Election,
     graves::Graves,
+    heartbeat::Pulses,
+    lifeguard::{Health, Stall},
     log::Holders,
     membership::Membership,
-    message::{Body, Message},
+    message::{Body, Message, Names},
     news::News,
     partners::Partners,
     probe::Prober,
+    reconcile::Reconciliation,
     rings::Rings,
     standing::Standing,
     store::Store,
     suspicion::Suspicions,
     sync::Sync,
     tour::Tour,
+    wants::Wants,
+    writing::Writing,
 };
+
+/// How long a node that has joined leaves a seed to get what it said, before it makes room there for others that join.
+const SEED_GRACE: Duration = Duration::from_millis(100);
 
 /// Room for outputs that a node keeps when it has none: a burst must not take memory for ever.
 const OUTPUTS_KEPT: usize = 8;
@@ -39,20 +50,31 @@ pub struct Node {
     pub(crate) partners: Partners,
     pub(crate) tour: Tour,
     pub(crate) graves: Graves,
-    /// Through whom it joins.
+    /// Through whom it joins, and when they are released.
     seeds: Vec<NodeId>,
+    release_seeds: Option<Time>,
     pub(crate) prober: Prober,
+    pub(crate) health: Health,
+    /// When it was last woken long after what it planned.
+    pub(crate) woke_late: Time,
+    pub(crate) stall: Stall,
     pub(crate) suspicions: Suspicions,
+    /// What is known of heartbeats, where they are the detector.
+    pub(crate) pulses: Pulses,
     pub(crate) news: News,
+    pub(crate) allowance: Allowance,
     pub(crate) store: Store,
+    pub(crate) writing: Writing,
     pub(crate) sync: Sync,
+    pub(crate) wants: Wants,
+    pub(crate) reconcile: Reconciliation,
     /// When the next protocol period begins.
     pub(crate) next_period: Time,
     /// Where this node's gossip intervals lie: it flushes at whole intervals after this.
     gossip_phase: Duration,
     /// When to flush, while there is anything to flush.
     pub(crate) next_flush: Option<Time>,
-    /// When to push the whole state.
+    /// When to push the whole state, or to begin an exchange of digests.
     pub(crate) next_full_push: Option<Time>,
     /// When to ask for news.
     pub(crate) next_pull: Option<Time>,
@@ -61,6 +83,10 @@ pub struct Node {
     /// How others' membership tables compare with this node's, and their states.
     pub(crate) members_agreement: Agreement,
     pub(crate) state_agreement: Agreement,
+    /// Who leads, where anyone does.
+    pub(crate) election: Option<Box<Election>>,
+    /// What is being agreed on, once anything was.
+    pub(crate) consensus: Option<Box<Consensus>>,
     outputs: VecDeque<Output<Message>>,
 }
 
@@ -87,16 +113,28 @@ impl Protocol for Node {
             start: *start,
             random: generator(start.seed),
             stage: Stage::Idle,
-            membership: Membership::new(config.commons.clone()),
+            membership: match config.detector {
+                Detector::Swim => Membership::new(config.commons.clone()),
+                Detector::Heartbeat(_) => Membership::judging_alone(config.commons.clone()),
+            },
             partners: Partners::new(Rings::new(config.partners, config.rotate_every)),
             tour: Tour::default(),
             graves: Graves::default(),
             seeds: Vec::new(),
+            release_seeds: None,
             prober: Prober::default(),
+            health: Health::default(),
+            woke_late: Time::ZERO,
+            stall: Stall::default(),
             suspicions: Suspicions::default(),
+            pulses: Pulses::default(),
             news: News::default(),
+            allowance: Allowance::default(),
             store: Store::new(config.commons.clone()),
+            writing: Writing::default(),
             sync: Sync::default(),
+            wants: Wants::default(),
+            reconcile: Reconciliation::default(),
             next_period: Time::ZERO,
             gossip_phase: Duration::ZERO,
             next_flush: None,
@@ -105,6 +143,8 @@ impl Protocol for Node {
             hot_flushes: 0,
             members_agreement: Agreement::default(),
             state_agreement: Agreement::default(),
+            election: Election::of(config.election),
+            consensus: None,
             outputs: VecDeque::new(),
         }
     }
@@ -113,6 +153,7 @@ impl Protocol for Node {
         if !self.is_started() || from == self.start.me {
             return;
         }
+        self.notice_sleep(now);
         match message.body {
             Body::Ping { seq, again, check, news } => {
                 self.hear_all(now, from, &news);
@@ -129,28 +170,44 @@ impl Protocol for Node {
             }
             Body::PingRequest { seq, target, news } => {
                 self.hear_all(now, from, &news);
-                self.probe_for(from, seq, target);
+                self.probe_for(now, from, seq, target);
             }
+            Body::Nack { seq } => self.prober.nacked(seq),
             Body::News(news) => self.hear_all(now, from, &news),
             Body::Meet(meet) => self.handle_meet(now, from, &meet),
-            Body::Members { first, dense, records } => {
+            Body::Members { first, more, dense, records } => {
                 self.handle_members(now, from, first, &dense, &records);
+                if self.stage == Stage::Joining && !more {
+                    self.joined(now);
+                }
             }
-            Body::AskDigest => {
-                self.sync.asks(from);
-                self.let_feed(now);
-            }
-            Body::Digest(digest) => self.handle_digest(from, &digest),
+            Body::AskDigest => self.handle_ask_digest(now, from),
+            Body::Digest(digest) => self.handle_digest(now, from, &digest),
+            Body::Ask(ask) => self.handle_ask(now, from, ask),
+            Body::Sketch(sketch) => self.handle_sketch(now, from, &sketch),
+            Body::Versions(versions) => self.handle_versions(now, from, &versions),
             Body::Delta { upto, entries } => {
                 self.apply(now, from, &entries);
                 if let Some(upto) = upto {
                     self.sync.took(from, upto);
                     self.sync.fed(from);
+                    self.reconcile.stop_telling(from);
                     self.let_feed(now);
+                    self.recalled(now);
                 }
+                self.push_eagerly();
             }
-            Body::Rumors(entries) => self.apply_rumors(now, from, &entries),
+            Body::Rumors(entries) => {
+                self.apply_rumors(now, from, &entries);
+                self.push_eagerly();
+            }
+            Body::Announce(dots) => self.hear_announced(now, from, &dots),
+            Body::Graft { eager, have } => self.answer_graft(from, eager, &have),
+            Body::Prune => self.sync.set_eager(from, false),
             Body::FullState(part) => self.apply_part(now, from, &part),
+            Body::Heartbeats(heartbeats) => self.handle_heartbeats(now, from, &heartbeats),
+            Body::Ballot(ballot) => self.handle_ballot(now, from, ballot),
+            Body::Proposal(proposal) => self.handle_proposal(now, from, proposal),
         }
     }
 
@@ -170,11 +227,14 @@ impl Protocol for Node {
                     self.answer_for_other(requester, seq);
                 }
                 self.say_meet(peer, false);
+                self.tell_settled(peer);
             }
             LinkEvent::Down => {
                 let connection = self.sync.down(peer);
                 self.forget_told(connection);
+                self.reconcile.forget(peer);
                 self.let_feed(now);
+                self.ask_next(now);
             }
             // The detector finds out by itself whether the peer is there.
             LinkEvent::DialFailed => self.sync.owe_nothing(peer),
@@ -185,29 +245,21 @@ impl Protocol for Node {
         if !self.is_started() {
             return;
         }
-        for peer in self.partners.overdue(now) {
-            self.outputs.push_back(Output::Connect(peer));
+        self.notice_sleep(now);
+        self.do_what_is_due(now);
+    }
+
+    fn handle_blocked(&mut self, now: Time, blocked: bool) {
+        if blocked {
+            self.stall.block();
+            return;
         }
-        if self.partners.reading_due(now) {
-            self.read_rings(now);
+        if !self.stall.may_probe() {
+            self.prober.leaves(now, self.health.stretch(self.config.probe_timeout));
         }
-        self.expire_suspicions(now);
-        self.ask_again(now);
-        self.ask_others(now);
-        if self.next_period <= now {
-            self.begin_period(now);
-        }
-        if self.next_flush.is_some_and(|at| at <= now) {
-            self.flush(now);
-        }
-        if self.next_full_push.is_some_and(|at| at <= now) {
-            self.push_full_state(now);
-        }
-        if self.sync.feed_deadline().is_some_and(|at| at <= now) {
-            self.let_feed(now);
-        }
-        if self.next_pull.is_some_and(|at| at <= now) {
-            self.pull(now);
+        if self.stall.release() && self.is_started() {
+            // What was held up goes on before anything that came meanwhile is read: it may have come too late.
+            self.do_what_is_due(now);
         }
     }
 
@@ -218,6 +270,7 @@ impl Protocol for Node {
                 self.membership.load(Arc::clone(&base));
                 self.store.load(base);
                 self.begin(now, Stage::Running);
+                self.partners.hold(now);
                 self.read_rings(now);
             }
             Command::Join { seeds } if self.stage == Stage::Idle => {
@@ -229,15 +282,26 @@ impl Protocol for Node {
                 }
             }
             Command::Leave if self.is_started() => self.leave(),
-            Command::Put { key, value } if self.is_started() => self.put(now, key, value),
-            Command::Warm(_) | Command::Join { .. } | Command::Leave | Command::Put { .. } => {}
+            Command::Put { key, value } if self.is_started() => self.write(now, key, Some(value)),
+            Command::Delete { key } if self.is_started() => self.write(now, key, None),
+            Command::Propose { slot, value } if self.is_started() => self.propose(now, slot, value),
+            Command::Warm(_)
+            | Command::Join { .. }
+            | Command::Leave
+            | Command::Put { .. }
+            | Command::Delete { .. }
+            | Command::Propose { .. } => {}
         }
     }
 
     fn poll_output(&mut self) -> Option<Output<Message>> {
         let next = self.outputs.pop_front();
-        if next.is_none() && self.outputs.capacity() > OUTPUTS_KEPT {
-            self.outputs = VecDeque::new();
+        if next.is_none() {
+            // The next ones come to lie where the last ones did, which is in the cache.
+            self.outputs.clear();
+            if self.outputs.capacity() > OUTPUTS_KEPT {
+                self.outputs = VecDeque::new();
+            }
         }
         next
     }
@@ -246,19 +310,27 @@ impl Protocol for Node {
         if !self.is_started() {
             return None;
         }
-        [
-            Some(self.next_period),
-            self.prober.next_deadline(),
-            self.suspicions.next(),
+        let probing = [Some(self.next_period), self.prober.next_deadline(), self.prober.next_nack()];
+        let telling = [
             self.partners.next_deadline(),
             self.next_flush,
             self.next_full_push,
             self.next_pull,
+            self.wants.next_deadline(),
+            self.release_seeds,
             self.sync.feed_deadline(),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+            self.writing.deadline(),
+            self.reconcile.deadline(),
+        ];
+        // A lease ends and a suspicion runs out whether anything can be sent or not.
+        let deciding = [
+            self.suspicions.next(),
+            self.election.as_ref().and_then(|election| election.deadline()),
+            self.consensus.as_ref().and_then(|consensus| consensus.deadline()),
+        ];
+        let probing = probing.into_iter().filter(|_| self.stall.may_probe());
+        let telling = telling.into_iter().filter(|_| self.stall.may_tell());
+        probing.chain(telling).chain(deciding).flatten().min()
     }
 
     fn view(&self) -> &dyn View {
@@ -282,6 +354,10 @@ impl View for Node {
     fn version(&self, writer: NodeId) -> u64 {
         self.store.version(writer)
     }
+
+    fn siblings(&self, key: &str) -> Vec<Dot> {
+        self.store.standing(key).to_vec()
+    }
 }
 
 impl Node {
@@ -289,27 +365,90 @@ impl Node {
         matches!(self.stage, Stage::Joining | Stage::Running)
     }
 
+    fn do_what_is_due(&mut self, now: Time) {
+        if self.stall.may_tell() {
+            self.keep_partners(now);
+        }
+        self.expire_suspicions(now);
+        if self.stall.may_probe() {
+            self.ask_again(now);
+            self.ask_others(now);
+            self.say_nacks(now);
+        }
+        if self.stall.may_probe() && self.next_period <= now {
+            self.begin_period(now);
+        }
+        if self.stall.may_tell() {
+            self.tell_others(now);
+        }
+        self.time_election(now);
+        self.time_consensus(now);
+    }
+
+    fn keep_partners(&mut self, now: Time) {
+        for peer in self.partners.overdue(now) {
+            self.outputs.push_back(Output::Connect(peer));
+        }
+        if self.partners.reading_due(now) {
+            self.read_rings(now);
+        }
+    }
+
+    fn tell_others(&mut self, now: Time) {
+        let is_due = |at: Option<Time>| at.is_some_and(|at| at <= now);
+        if is_due(self.next_flush) {
+            self.flush(now);
+            self.stall.tells();
+        }
+        if is_due(self.next_full_push) {
+            self.push_state(now);
+            self.stall.tells();
+        }
+        if is_due(self.sync.feed_deadline()) {
+            self.let_feed(now);
+        }
+        if is_due(self.reconcile.deadline()) {
+            self.ask_next(now);
+        }
+        if self.release_seeds.take_if(|at| *at <= now).is_some() {
+            let seeds = std::mem::take(&mut self.seeds);
+            self.outputs.extend(seeds.into_iter().map(Output::Release));
+        }
+        if is_due(self.writing.deadline()) {
+            self.recalled(now);
+        }
+        self.ask_for_wants(now);
+        if is_due(self.next_pull) {
+            self.pull(now);
+            self.stall.tells();
+        }
+    }
+
     /// Starts the timers, each at a random phase: nodes that boot together must not act together.
     fn begin(&mut self, now: Time, stage: Stage) {
         self.stage = stage;
         self.members_agreement.agreed(now);
         self.state_agreement.agreed(now);
+        self.writing.begin(now, self.start.generation);
         self.membership.merge(self.start.me, Standing::first_of_life(self.start.generation));
         self.next_period = now + self.random_part_of(self.config.protocol_period);
         self.gossip_phase = self.random_part_of(self.config.gossip_interval);
-        if let StateTransfer::Full { every } = self.config.state {
+        if let StateTransfer::Full { every } | StateTransfer::Digest { every } = self.config.state {
             self.next_full_push = Some(now + self.random_part_of(every));
         }
-        if self.config.dissemination.pulls() {
+        self.begin_heartbeats(now);
+        // Who is asked for heartbeats is asked for news by it.
+        if self.config.dissemination.pulls() && !self.judges_alone() {
             self.next_pull = Some(now + self.random_part_of(self.config.gossip_interval));
         }
+        self.begin_election(now);
     }
 
-    /// A member told who is there: this node is one of them, and holds its seeds no longer.
+    /// A member told who is there: this node is one of them, and makes room at its seeds for others that join.
     pub(crate) fn joined(&mut self, now: Time) {
         self.stage = Stage::Running;
-        let seeds = std::mem::take(&mut self.seeds);
-        self.outputs.extend(seeds.into_iter().map(Output::Disconnect));
+        self.outputs.extend(self.seeds.iter().copied().map(Output::Disconnect));
+        self.release_seeds = Some(now + SEED_GRACE);
         if self.reads_rings() {
             self.partners.read_soon(now);
         }
@@ -361,7 +500,15 @@ impl Node {
         if to == self.start.me {
             return;
         }
-        let message = Message { names: self.sync.names(to), compression: self.config.compression, body };
+        let names = self.sync.names(to);
+        let flat = match &body {
+            Body::Digest(_) => self.config.digest == DigestForm::Full,
+            // Numbers that have little in common: zstd takes longer over them than all else that is done with them.
+            Body::News(_) => names != Names::Full,
+            _ => false,
+        };
+        let compression = if flat { Compression::None } else { self.config.compression };
+        let message = Message { names, compression, body };
         self.outputs.push_back(Output::Send { to, channel, cause, message });
     }
 
@@ -383,13 +530,27 @@ impl Node {
 
     /// Something waits to be flushed: the next whole gossip interval is the time for it.
     pub(crate) fn schedule_flush(&mut self, now: Time) {
-        let dissemination = self.config.dissemination;
-        if self.next_flush.is_some() || dissemination == Dissemination::Pull || self.calls_both_ways() {
+        self.flush_after(now);
+    }
+
+    /// The same of nothing but news of members, of which partners get so many messages at most.
+    pub(crate) fn schedule_news(&mut self, now: Time) {
+        let from = match self.config.peers {
+            Peers::Sticky => self.allowance.next(self.config.protocol_period).max(now),
+            Peers::Uniform => now,
+        };
+        self.flush_after(from);
+    }
+
+    /// The next whole gossip interval after a moment is the time to flush.
+    fn flush_after(&mut self, from: Time) {
+        if self.config.dissemination == Dissemination::Pull || self.calls_both_ways() {
             return;
         }
         let interval = self.config.gossip_interval.as_nanos() as u64;
         let phase = self.gossip_phase.as_nanos() as u64;
-        let since_phase = now.nanos().saturating_sub(phase);
-        self.next_flush = Some(Time(phase + (since_phase / interval.max(1) + 1) * interval.max(1)));
+        let since_phase = from.nanos().saturating_sub(phase);
+        let at = Time(phase + (since_phase / interval.max(1) + 1) * interval.max(1));
+        self.next_flush = Some(self.next_flush.map_or(at, |next| next.min(at)));
     }
 }

@@ -15,6 +15,11 @@ const DIAL_GRACE: Duration = Duration::from_secs(10);
 /// How long a partner that was never connected goes unprobed: a connection under way is not a failure.
 const SETTLE: Duration = Duration::from_secs(30);
 
+/// How long a node that boots warm probes nobody, at most, while its partners are being connected: thousands that boot
+/// together on one machine need all of it for their handshakes, and a probe that is answered late for want of it is a
+/// suspicion that no fault caused.
+const HOLD: Duration = Duration::from_secs(60);
+
 /// How long after an unexpected caller the rings are read again: it may have seen a change first.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
 
@@ -41,7 +46,9 @@ pub(crate) struct Partners {
     own_moves: Vec<Time>,
     /// When the rings must be read again.
     next_reading: Option<Time>,
-    last_reading: Time,
+    last_reading: Option<Time>,
+    /// Until when nobody is probed, at most.
+    hold: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +77,8 @@ impl Partners {
             next_in_order: 0,
             own_moves: Vec::new(),
             next_reading: None,
-            last_reading: Time::ZERO,
+            last_reading: None,
+            hold: None,
         }
     }
 
@@ -82,7 +90,7 @@ impl Partners {
         now: Time,
         random: &mut Random,
     ) -> Changes {
-        self.last_reading = now;
+        self.last_reading = Some(now);
         let moved: Vec<bool> = self.own_moves.iter().map(|moves| *moves <= now).collect();
         self.neighbours = self.rings.neighbours(me, membership, now);
         let successors: BTreeSet<NodeId> = self.neighbours.iter().map(|found| found.successor).collect();
@@ -175,7 +183,8 @@ impl Partners {
 
     /// The neighbours changed.
     pub(crate) fn read_soon(&mut self, now: Time) {
-        let soon = (now + READ_DELAY).max(self.last_reading + READ_EVERY);
+        let soon = now + READ_DELAY;
+        let soon = self.last_reading.map_or(soon, |last| soon.max(last + READ_EVERY));
         self.next_reading = Some(self.next_reading.map_or(soon, |next| next.min(soon)));
     }
 
@@ -202,8 +211,11 @@ impl Partners {
         self.wanted.peers()
     }
 
-    /// The partner whose turn it is to be probed.
+    /// The partner whose turn it is to be probed; nobody yet while the first ones are being connected.
     pub(crate) fn next_to_probe(&mut self, now: Time) -> Option<NodeId> {
+        if self.holds(now) {
+            return None;
+        }
         for _ in 0..self.order.len() {
             let peer = self.order[self.next_in_order % self.order.len()];
             self.next_in_order = (self.next_in_order + 1) % self.order.len();
@@ -213,6 +225,17 @@ impl Partners {
             }
         }
         None
+    }
+
+    /// Nobody is probed until all partners are connected.
+    pub(crate) fn hold(&mut self, now: Time) {
+        self.hold = Some(now + HOLD);
+    }
+
+    fn holds(&mut self, now: Time) -> bool {
+        let linked = |partners: &PeerMap<Partner>| partners.iter().all(|(_, partner)| partner.was_up);
+        self.hold.take_if(|end| now >= *end || linked(&self.wanted));
+        self.hold.is_some()
     }
 
     /// Everyone who holds a connection with `member`, by the rings.

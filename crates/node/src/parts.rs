@@ -11,7 +11,7 @@ use crate::{
     message::Names,
     snapshot::Snapshot,
     sync::CHUNK_BYTES,
-    writer_log::{Squeezed, WriterLog, run_bytes},
+    writer_log::{Squeezed, WriterLog, mentioned_bytes, run_bytes, run_bytes_max},
 };
 
 /// A part is cut again when it takes more than this: it then stays far below the longest message.
@@ -45,9 +45,9 @@ impl Snapshot {
         for part in base {
             let changed = self.changed(part.first, part.end).iter();
             let (grown, shrunk) = changed.fold((0, 0), |(grown, shrunk), (writer, log)| {
-                (grown + log.bytes(), shrunk + run_bytes(self.base_log(*writer)))
+                (grown + log.bytes_max(), shrunk + run_bytes_max(self.base_log(*writer)))
             });
-            let bytes = part.bytes + grown - shrunk;
+            let bytes = part.bytes_max + grown - shrunk;
             let (from, to) = (start_of(part.first), start_of(part.end));
             match bytes {
                 0 => {}
@@ -65,7 +65,7 @@ impl Snapshot {
                 parts.push(Part(Source::Shared { state: self.clone(), from, to: entry.dot }));
                 (from, bytes) = (entry.dot, 0);
             }
-            bytes += run_bytes(std::slice::from_ref(entry));
+            bytes += run_bytes_max(std::slice::from_ref(entry));
         }
         parts.push(Part(Source::Shared { state: self.clone(), from, to }));
     }
@@ -115,12 +115,14 @@ impl Part {
         let Some(unchanged) = self.base_part() else { return self.bytes_one_by_one(names) };
         let Some(named) = unchanged.named(names) else { return self.bytes_one_by_one(names) };
         self.replaced().fold(unchanged.bytes + named, |bytes, (old, new)| {
-            bytes + new.bytes() + newcomer_bytes(old, names, new.writer()) - run_bytes(old)
+            let named = newcomer_bytes(old, names, new.writer()) + new.mentioned_bytes(names);
+            bytes + new.bytes() + named - run_bytes(old) - mentioned_bytes(names, old)
         })
     }
 
     fn bytes_one_by_one(&self, names: Names) -> usize {
-        self.runs().map(|run| name_bytes(names, run[0].dot.writer) + run_bytes(run)).sum()
+        let named = |run: &[Entry]| name_bytes(names, run[0].dot.writer) + mentioned_bytes(names, run);
+        self.runs().map(|run| named(run) + run_bytes(run)).sum()
     }
 
     /// The part of the start that this is, but for what changed.
@@ -187,8 +189,10 @@ impl Part {
 pub(crate) struct BasePart {
     first: NodeId,
     end: NodeId,
-    /// What its runs take on the wire, but for their writers' names.
+    /// What its runs take on the wire, but for members' names.
     bytes: usize,
+    /// What they take at most, but for their writers' names.
+    bytes_max: usize,
     /// What the names take, in full.
     full_names: usize,
     /// What they take where those of the roster go by index.
@@ -206,14 +210,16 @@ impl BasePart {
         for log in warm.entries.chunk_by(|one, next| one.dot.writer == next.dot.writer) {
             let writer = log[0].dot.writer;
             let last = parts.last_mut().expect("there is a part from the start");
-            if last.bytes >= CHUNK_BYTES {
+            if last.bytes_max >= CHUNK_BYTES {
                 last.end = writer;
                 parts.push(Self { first: writer, roster, ..Self::without_base() });
             }
             let last = parts.last_mut().expect("there is a part from the start");
             last.bytes += run_bytes(log);
-            last.full_names += FULL_NAME_BYTES;
-            last.short_names += name_bytes(Names::Roster(roster), writer);
+            last.bytes_max += run_bytes_max(log);
+            last.full_names += FULL_NAME_BYTES + mentioned_bytes(Names::Full, log);
+            let short = Names::Roster(roster);
+            last.short_names += name_bytes(short, writer) + mentioned_bytes(short, log);
         }
         parts
     }
@@ -224,6 +230,7 @@ impl BasePart {
             first: NodeId(0),
             end: NodeId(u32::MAX),
             bytes: 0,
+            bytes_max: 0,
             full_names: 0,
             short_names: 0,
             roster: 0,

@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use rumormill_protocol::{NodeId, Time};
 
@@ -25,6 +25,20 @@ pub(crate) struct Probe {
     pub(crate) ask_again_at: Option<Time>,
     /// When to ask others, unless that has been done.
     pub(crate) ask_others_at: Option<Time>,
+    /// When it has failed.
+    fails_at: Time,
+    /// Others who were asked, and those of them who said that they got no answer.
+    asked: u8,
+    nacked: u8,
+    /// Whether silence says nothing, since this node could not have heard an answer in time.
+    excused: bool,
+}
+
+impl Probe {
+    /// Others who were asked and said nothing at all.
+    pub(crate) const fn missed_nacks(&self) -> u8 {
+        self.asked - self.nacked
+    }
 }
 
 /// A probe made for another.
@@ -34,28 +48,50 @@ struct Relay {
     target: NodeId,
     requester: NodeId,
     requester_seq: u16,
+    /// When to say that there was no answer, if that is wanted and was not done.
+    nack_at: Option<Time>,
 }
 
 /// What an answer was good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
-    /// One's own probe, or nothing any more.
+    /// One's own probe.
     Own,
+    /// A probe that is over.
+    Nobody,
     /// A probe made for another, who is to be told.
     For { requester: NodeId, seq: u16 },
 }
 
 impl Prober {
-    /// Starts the period's probe and returns its number.
-    pub(crate) fn start(&mut self, target: NodeId, ask_again_at: Option<Time>, ask_others_at: Time) -> u16 {
+    /// Starts a probe and returns its number.
+    pub(crate) fn start(
+        &mut self,
+        target: NodeId,
+        ask_again_at: Option<Time>,
+        ask_others_at: Time,
+        fails_at: Time,
+    ) -> u16 {
         let seq = self.next_seq();
-        self.current = Some(Probe { target, seq, ask_again_at, ask_others_at: Some(ask_others_at) });
+        self.current = Some(Probe {
+            target,
+            seq,
+            ask_again_at,
+            ask_others_at: Some(ask_others_at),
+            fails_at,
+            asked: 0,
+            nacked: 0,
+            excused: false,
+        });
         seq
     }
 
     /// A member showed that it is alive otherwise. Returns who asked for it, and by which number.
     pub(crate) fn alive(&mut self, member: NodeId) -> Vec<(NodeId, u16)> {
         self.current.take_if(|probe| probe.target == member);
+        if self.relays.is_empty() {
+            return Vec::new();
+        }
         let asked = self.relays.iter().filter(|relay| relay.target == member);
         let asked = asked.map(|relay| (relay.requester, relay.requester_seq)).collect();
         self.relays.retain(|relay| relay.target != member);
@@ -69,19 +105,53 @@ impl Prober {
         Some(*probe)
     }
 
-    /// Ends the period's probe; returns it when it was not answered.
-    pub(crate) const fn finish(&mut self) -> Option<Probe> {
-        self.current.take()
+    /// Whether the present probe may be answered yet.
+    pub(crate) fn is_waiting(&self, now: Time) -> bool {
+        self.current.is_some_and(|probe| now < probe.fails_at)
+    }
+
+    /// This node could not have heard an answer to its present probe in time: nobody is asked to help with it, and its
+    /// failure says nothing. Its time goes on, so that no other takes its place sooner.
+    pub(crate) const fn excuse(&mut self) {
+        if let Some(probe) = &mut self.current {
+            (probe.ask_again_at, probe.ask_others_at, probe.excused) = (None, None, true);
+        }
+    }
+
+    /// What was held up leaves only now: a direct probe among it is given its time from now on before others are asked, as
+    /// memberlist waits from when its write is done. It fails no later for that.
+    pub(crate) fn leaves(&mut self, now: Time, timeout: Duration) {
+        let Some(probe) = &mut self.current else { return };
+        let fails_at = probe.fails_at;
+        let wait = |at: &mut Time, time| *at = (now + time).min(fails_at).max(*at);
+        probe.ask_again_at.iter_mut().for_each(|at| wait(at, timeout / 2));
+        probe.ask_others_at.iter_mut().for_each(|at| wait(at, timeout));
+    }
+
+    /// Ends the present probe; returns it when it was not answered and should have been.
+    pub(crate) fn finish(&mut self) -> Option<Probe> {
+        self.current.take().filter(|probe| !probe.excused)
     }
 
     /// The probe that others must now be asked to help with.
     pub(crate) fn overdue(&mut self, now: Time) -> Option<Probe> {
         let probe = self.current.as_mut()?;
-        if probe.ask_others_at? > now {
-            return None;
-        }
-        probe.ask_others_at = None;
+        probe.ask_others_at.take_if(|at| *at <= now)?;
         Some(*probe)
+    }
+
+    /// So many others were asked to help with the present probe.
+    pub(crate) const fn asked(&mut self, others: usize) {
+        if let Some(probe) = &mut self.current {
+            probe.asked = if others < u8::MAX as usize { others as u8 } else { u8::MAX };
+        }
+    }
+
+    /// One of them got no answer.
+    pub(crate) fn nacked(&mut self, seq: u16) {
+        if let Some(probe) = self.current.as_mut().filter(|probe| probe.seq == seq) {
+            probe.nacked = (probe.nacked + 1).min(probe.asked);
+        }
     }
 
     /// When [`unanswered`](Self::unanswered) or [`overdue`](Self::overdue) next has something to say.
@@ -90,13 +160,34 @@ impl Prober {
         probe.ask_again_at.into_iter().chain(probe.ask_others_at).min()
     }
 
-    /// Notes a probe made for another and returns its number.
-    pub(crate) fn relay(&mut self, requester: NodeId, requester_seq: u16, target: NodeId) -> u16 {
+    /// When [`nack`](Self::nack) next has something to say.
+    pub(crate) fn next_nack(&self) -> Option<Time> {
+        self.relays.iter().filter_map(|relay| relay.nack_at).min()
+    }
+
+    /// A probe made for another that was not answered in time: who is to be told so, and by which number. It may be
+    /// answered yet.
+    pub(crate) fn nack(&mut self, now: Time) -> Option<(NodeId, u16)> {
+        let late = |relay: &&mut Relay| relay.nack_at.is_some_and(|at| at <= now);
+        let relay = self.relays.iter_mut().find(late)?;
+        relay.nack_at = None;
+        Some((relay.requester, relay.requester_seq))
+    }
+
+    /// Notes a probe made for another, to whom is to be said when there was no answer by `nack_at`, and returns its
+    /// number.
+    pub(crate) fn relay(
+        &mut self,
+        requester: NodeId,
+        requester_seq: u16,
+        target: NodeId,
+        nack_at: Option<Time>,
+    ) -> u16 {
         let seq = self.next_seq();
         if self.relays.len() >= MAX_RELAYS {
             self.relays.pop_front();
         }
-        self.relays.push_back(Relay { seq, target, requester, requester_seq });
+        self.relays.push_back(Relay { seq, target, requester, requester_seq, nack_at });
         seq
     }
 
@@ -106,7 +197,7 @@ impl Prober {
             self.current = None;
             return Answered::Own;
         }
-        let Some(at) = self.relays.iter().position(|relay| relay.seq == seq) else { return Answered::Own };
+        let Some(at) = self.relays.iter().position(|relay| relay.seq == seq) else { return Answered::Nobody };
         let relay = self.relays.remove(at).expect("a position just found");
         Answered::For { requester: relay.requester, seq: relay.requester_seq }
     }
@@ -124,36 +215,75 @@ mod tests {
     #[test]
     fn an_answer_ends_the_probe_it_belongs_to_and_no_other() {
         let mut prober = Prober::default();
-        let own = prober.start(NodeId(1), Some(Time(3)), Time(5));
-        let other = prober.relay(NodeId(7), 99, NodeId(2));
+        let own = prober.start(NodeId(1), Some(Time(3)), Time(5), Time(9));
+        let other = prober.relay(NodeId(7), 99, NodeId(2), None);
         assert_eq!(prober.answered(other), Answered::For { requester: NodeId(7), seq: 99 });
         assert!(prober.unanswered(Time(2)).is_none() && prober.unanswered(Time(3)).is_some());
         assert!(prober.unanswered(Time(4)).is_none(), "it is made again once");
         assert!(prober.overdue(Time(4)).is_none());
         assert!(prober.overdue(Time(5)).is_some());
         assert!(prober.overdue(Time(6)).is_none(), "others are asked once");
+        assert!(prober.is_waiting(Time(8)) && !prober.is_waiting(Time(9)));
         assert_eq!(prober.answered(own), Answered::Own);
         assert!(prober.finish().is_none());
     }
 
     #[test]
+    fn a_probe_that_leaves_late_is_given_its_time_and_fails_when_it_would_have() {
+        let timeout = Duration::from_secs(4);
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let mut prober = Prober::default();
+        prober.start(NodeId(1), None, at(4), at(9));
+        prober.leaves(at(4), timeout);
+        assert!(prober.overdue(at(7)).is_none() && prober.is_waiting(at(8)));
+        prober.leaves(at(7), timeout);
+        assert!(prober.overdue(at(8)).is_none());
+        assert!(prober.overdue(at(9)).is_some() && !prober.is_waiting(at(9)));
+        prober.leaves(at(9), timeout);
+        assert_eq!(prober.next_deadline(), None, "others were asked already");
+    }
+
+    #[test]
     fn who_shows_that_it_is_alive_answers_all_probes_of_it() {
         let mut prober = Prober::default();
-        prober.start(NodeId(2), None, Time(5));
+        prober.start(NodeId(2), None, Time(5), Time(9));
         let relays = [(7, 1, 2), (8, 2, 3), (9, 3, 2)];
         let seqs =
-            relays.map(|(requester, seq, target)| prober.relay(NodeId(requester), seq, NodeId(target)));
+            relays.map(|(requester, seq, target)| prober.relay(NodeId(requester), seq, NodeId(target), None));
         assert_eq!(prober.alive(NodeId(2)), [(NodeId(7), 1), (NodeId(9), 3)]);
         assert!(prober.finish().is_none());
-        assert_eq!(prober.answered(seqs[2]), Answered::Own, "each requester is told once");
+        assert_eq!(prober.answered(seqs[2]), Answered::Nobody, "each requester is told once");
         assert_eq!(prober.answered(seqs[1]), Answered::For { requester: NodeId(8), seq: 2 });
+    }
+
+    #[test]
+    fn a_helper_says_once_that_it_got_no_answer_and_may_get_one_yet() {
+        let mut prober = Prober::default();
+        let first = prober.relay(NodeId(7), 9, NodeId(2), Some(Time(4)));
+        prober.relay(NodeId(8), 5, NodeId(3), Some(Time(6)));
+        assert_eq!(prober.next_nack(), Some(Time(4)));
+        assert_eq!(prober.nack(Time(3)), None);
+        assert_eq!(prober.nack(Time(5)), Some((NodeId(7), 9)));
+        assert_eq!((prober.nack(Time(5)), prober.next_nack()), (None, Some(Time(6))));
+        assert_eq!(prober.answered(first), Answered::For { requester: NodeId(7), seq: 9 });
+    }
+
+    #[test]
+    fn helpers_that_say_nothing_are_missed() {
+        let mut prober = Prober::default();
+        let seq = prober.start(NodeId(2), None, Time(5), Time(9));
+        prober.asked(3);
+        prober.nacked(seq + 1);
+        assert_eq!(prober.current.map(|probe| probe.missed_nacks()), Some(3), "that was of another probe");
+        (0..2).for_each(|_| prober.nacked(seq));
+        assert_eq!(prober.finish().map(|probe| probe.missed_nacks()), Some(1));
     }
 
     #[test]
     fn probes_for_others_are_bounded() {
         let mut prober = Prober::default();
         for seq in 0..1000 {
-            prober.relay(NodeId(1), seq, NodeId(2));
+            prober.relay(NodeId(1), seq, NodeId(2), None);
         }
         assert_eq!(prober.relays.len(), MAX_RELAYS);
     }

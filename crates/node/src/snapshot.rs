@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use rumormill_protocol::{Entry, NodeId};
+use rumormill_protocol::{Dot, Entry, NodeId};
 
 use crate::{base::Base, writer_log::WriterLog};
 
@@ -38,12 +38,29 @@ impl Snapshot {
         }
     }
 
+    /// The write of a dot, unless a later one replaced it.
+    pub(crate) fn entry(&self, dot: Dot) -> Option<&Entry> {
+        let log = self.log(dot.writer);
+        log.binary_search_by_key(&dot.counter, |entry| entry.dot.counter).ok().map(|at| &log[at])
+    }
+
     /// The version up to which there are a writer's writes.
     pub(crate) fn version(&self, writer: NodeId) -> u64 {
         match self.place(writer) {
             Ok(at) => self.changed[at].1.version(),
             Err(_) => self.base.as_ref().map_or(0, |base| base.version(writer)),
         }
+    }
+
+    /// Writers with any writes, ascending, and their versions.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (NodeId, u64)> + '_ {
+        let logs = self.logs(NodeId(0), NodeId(u32::MAX));
+        logs.filter_map(|(writer, log)| Some((writer, log.last()?.dot.counter)))
+    }
+
+    /// The version that everyone who started alike had of a writer.
+    pub(crate) fn started_with(&self, writer: NodeId) -> u64 {
+        self.base.as_ref().map_or(0, |base| base.version(writer))
     }
 
     /// Puts a log in place of the writer's present one. Copies of before keep what they have.

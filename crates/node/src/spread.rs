@@ -3,26 +3,25 @@
 use std::iter::repeat;
 
 use rand::{RngExt, seq::SliceRandom};
-use rumormill_protocol::{
-    Cause, Channel, Dot, Entry, Event, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Status, Time, Value,
-};
+use rumormill_protocol::{Cause, Channel, Dot, Entry, Event, NodeId, Status, Time};
 
 use crate::{
-    config::{Peers, StateTransfer},
+    config::{DigestForm, Peers, StateTransfer},
     message::{Body, Check, Digest, Meet, Names, Record},
     node::{Node, Stage},
     parts::Part,
     standing::Standing,
-    sync::Sync,
+    sync::Form,
     tour::random_members,
 };
 
 /// Opinions in one message at most; it then stays far below the longest message even with every member named in
 /// full and with an IPv6 address.
-const MEMBERS_PER_MESSAGE: usize = 8192;
+pub(crate) const MEMBERS_PER_MESSAGE: usize = 8192;
 
-/// Lives of one id are told apart by this many bits of a write's counter.
-const COUNTER_BITS: u32 = 32;
+/// Writes along a tree that are announced together to a partner beside it: an announcement of few waits for a probe, or the
+/// answer to one.
+const ANNOUNCED_AT_ONCE: u64 = 64;
 
 impl Node {
     pub(crate) fn say_meet(&mut self, peer: NodeId, answer: bool) {
@@ -33,7 +32,8 @@ impl Node {
             members: self.membership.hash(),
             state: self.state_hash(),
             life: self.start.generation,
-            resume: self.sync.resume(peer),
+            // Who is only announced writes has not taken the log up to anywhere.
+            resume: self.sync.resume(peer).filter(|_| !self.config.dissemination.announces()),
         };
         self.sync.say_meet(peer, meet);
         self.send(peer, Channel::Stream, Cause::Meet, Body::Meet(meet));
@@ -56,10 +56,15 @@ impl Node {
             self.send_members(from);
         }
         if met.ask_digest {
-            self.send(from, Channel::Stream, Cause::Digest, Body::AskDigest);
+            self.reconcile.forget(from);
+            self.ask_state(now, from);
         }
         if met.owed {
             self.send_deltas(from);
+        }
+        self.tell_awaited_heartbeats(from);
+        if self.carries_deltas() && meet.state == self.state_hash() {
+            self.recalled(now);
         }
     }
 
@@ -73,7 +78,7 @@ impl Node {
         let end = common.min(self.membership.numbers());
         let dense = (0..end).step_by(MEMBERS_PER_MESSAGE).map(|first| {
             let opinions = self.membership.opinions(first..end.min(first + MEMBERS_PER_MESSAGE as u32));
-            Body::Members { first, dense: opinions, records: Vec::new() }
+            Body::Members { first, more: true, dense: opinions, records: Vec::new() }
         });
         let records: Vec<Record> = self
             .membership
@@ -82,10 +87,15 @@ impl Node {
             .collect();
         let named = records.chunks(MEMBERS_PER_MESSAGE).map(|records| Body::Members {
             first: 0,
+            more: true,
             dense: Vec::new(),
             records: records.to_vec(),
         });
-        for body in dense.chain(named).collect::<Vec<_>>() {
+        let mut parts: Vec<Body> = dense.chain(named).collect();
+        if let Some(Body::Members { more, .. }) = parts.last_mut() {
+            *more = false;
+        }
+        for body in parts {
             self.send(to, Channel::Stream, Cause::Members, body);
         }
     }
@@ -100,7 +110,7 @@ impl Node {
     ) {
         let end = first.saturating_add(u32::try_from(dense.len()).unwrap_or(u32::MAX));
         let known = self.membership.opinions(first..end).into_iter().chain(repeat(Standing::UNKNOWN));
-        for ((member, said), known) in (first..).map(NodeId).zip(dense).zip(known) {
+        for ((member, said), known) in (first..end).map(NodeId).zip(dense).zip(known) {
             // Most of a table is known. What is said of this node itself is looked at all the same.
             if *said > known || member == self.start.me && *said != Standing::UNKNOWN {
                 self.hear(now, Some(from), member, self.as_hearsay(member, *said));
@@ -110,45 +120,40 @@ impl Node {
             |record: &Record| Record { standing: self.as_hearsay(record.member, record.standing), ..*record };
         let records: Vec<Record> = records.iter().map(doubted).collect();
         self.hear_all(now, from, &records);
-        if self.stage == Stage::Joining {
-            self.joined(now);
-        }
     }
 
     /// What another's whole table says of a member. After a cut each side takes the other for dead: a death that this
     /// node has not heard of as news counts as a suspicion, which the member can still refute.
     fn as_hearsay(&self, member: NodeId, said: Standing) -> Standing {
-        let known = self.membership.standing(member).is_member();
+        let known = self.membership.standing(member).is_member() && !self.judges_alone();
         if known && said.status() == Status::Dead { said.with(Status::Suspect) } else { said }
     }
 
     /// Lets the next peer that asked send what this node lacks, unless one does already.
     pub(crate) fn let_feed(&mut self, now: Time) {
-        let Some(feeder) = self.sync.next_feeder(now) else { return };
-        for part in Sync::digests(&self.store) {
-            self.send(feeder, Channel::Stream, Cause::Digest, part);
+        if let Some(feeder) = self.sync.next_feeder(now) {
+            self.tell_state(feeder);
         }
     }
 
-    pub(crate) fn handle_digest(&mut self, from: NodeId, digest: &Digest) {
+    pub(crate) fn handle_digest(&mut self, now: Time, from: NodeId, digest: &Digest) {
+        if matches!(self.config.state, StateTransfer::Digest { .. }) {
+            return self.answer_exchange(from, digest);
+        }
         for delta in self.sync.answer(from, digest, &self.store) {
             self.send(from, Channel::Stream, Cause::Delta, delta);
         }
+        if self.config.digest == DigestForm::Sketch {
+            self.answer_in_kind(now, from, digest);
+        }
     }
 
-    pub(crate) fn put(&mut self, now: Time, key: Key, value: Value) {
-        if key.len() > MAX_KEY_BYTES || value.len() > MAX_VALUE_BYTES {
-            return;
-        }
-        let floor = u64::from(self.start.generation) << COUNTER_BITS;
-        if let Some(entry) = self.store.write(self.start.me, floor, key, value) {
-            self.emit(Event::Wrote(entry.dot));
-            if self.carries_deltas() {
-                self.mark_rumors(now);
-                self.sync.wrote(entry.dot);
-                self.changed(now);
-            }
-        }
+    /// A write of this node's own is to be told.
+    pub(crate) fn pass_on_own(&mut self, now: Time, dot: Dot) {
+        self.mark_rumors(now);
+        self.sync.wrote(dot);
+        self.changed(now);
+        self.push_eagerly();
     }
 
     pub(crate) fn apply(&mut self, now: Time, from: NodeId, entries: &[Entry]) {
@@ -164,7 +169,7 @@ impl Node {
     /// Writes of which each is taken only where all earlier ones of its writer are known: one version per writer could
     /// not say that one of them is lacking. Where one is, the teller has it, and is asked.
     pub(crate) fn apply_rumors(&mut self, now: Time, from: NodeId, entries: &[Entry]) {
-        let mut lacks = false;
+        let (mut lacks, mut any_new) = (false, false);
         for run in entries.chunk_by(|one, next| one.dot.writer == next.dot.writer) {
             let mut version = self.store.version(run[0].dot.writer);
             let follows = |entry: &&Entry| {
@@ -173,10 +178,22 @@ impl Node {
                 follows
             };
             let known = run.iter().take_while(follows).count();
-            lacks |= known < run.len();
+            let before = self.store.version(run[0].dot.writer);
             self.apply(now, from, &run[..known]);
+            any_new |= self.store.version(run[0].dot.writer) > before;
+            if let Some(entry) = run.get(known)
+                && self.has_tree()
+            {
+                any_new = true;
+                self.want_earlier(now, from, entry);
+            } else {
+                lacks |= known < run.len();
+            }
         }
-        if lacks {
+        self.judge_link(from, any_new);
+        if lacks && self.config.digest == DigestForm::Sketch {
+            self.ask_state(now, from);
+        } else if lacks {
             self.sync.asks(from);
             self.let_feed(now);
         }
@@ -199,7 +216,13 @@ impl Node {
     /// A write arrived.
     fn note(&mut self, now: Time, from: NodeId, dot: Dot, new: bool) {
         if new {
-            self.emit(Event::Applied(dot));
+            match self.store.take_in(dot) {
+                None => self.emit(Event::Applied(dot)),
+                Some(outcome) => {
+                    outcome.applied.into_iter().for_each(|dot| self.emit(Event::Applied(dot)));
+                    outcome.conflicts.into_iter().for_each(|(one, two)| self.emit(Event::Conflict(one, two)));
+                }
+            }
         }
         if self.carries_deltas() {
             self.sync.received(from, dot, new);
@@ -224,7 +247,7 @@ impl Node {
 
     /// The next writes of the log will be those of now.
     fn mark_rumors(&mut self, now: Time) {
-        if self.config.peers == Peers::Uniform {
+        if self.config.peers == Peers::Uniform || self.config.dissemination.announces() {
             let since = self.rumors_since(now);
             self.sync.rumors(now, since);
         }
@@ -241,8 +264,10 @@ impl Node {
             return;
         }
         while self.carries_deltas() && self.sync.is_behind(to) {
-            if let Some(delta) = self.sync.delta(to, &self.store) {
-                self.send(to, Channel::Stream, Cause::Delta, delta);
+            let form = self.form(to);
+            if let Some(delta) = self.sync.delta(to, &self.store, form) {
+                let cause = if form == Form::Dots { Cause::Announce } else { Cause::Delta };
+                self.send(to, Channel::Stream, cause, delta);
             }
         }
     }
@@ -264,25 +289,39 @@ impl Node {
             }
         }
         let behind = self.news.behind();
-        let lacks = |peer: &NodeId| {
-            self.sync.bit(*peer) & behind != 0 || self.carries_deltas() && self.sync.is_behind(*peer)
-        };
+        let lacks = |peer: &NodeId| self.sync.bit(*peer) & behind != 0 || self.is_owed_writes(*peer);
         let mut waiting: Vec<NodeId> =
             self.partners.iter().filter(|peer| self.sync.is_up(*peer)).filter(lacks).collect();
         waiting.shuffle(&mut self.random);
-        let later = waiting.split_off(waiting.len().min(self.config.fanout));
+        let mut later = waiting.split_off(waiting.len().min(self.config.fanout));
         for peer in waiting {
-            self.tell_news(peer);
-            self.send_deltas(peer);
+            if self.is_owed_writes(peer) || self.allowance.take(now, self.config.protocol_period) {
+                self.tell_news(peer);
+                self.send_deltas(peer);
+            } else {
+                later.push(peer);
+            }
         }
         self.settle_news();
-        if !later.is_empty() || !self.news.is_empty() {
+        if later.iter().any(|peer| self.is_owed_writes(*peer)) {
             self.schedule_flush(now);
+        } else if !later.is_empty() {
+            self.schedule_news(now);
         }
     }
 
+    /// Whether a partner is told of writes in a message of its own. What is only announced along a tree, in case that a link
+    /// of it is gone, waits for a message that is for the partner anyway, unless it is much.
+    fn is_owed_writes(&self, peer: NodeId) -> bool {
+        let enough = if self.form(peer) == Form::Dots && self.has_tree() { ANNOUNCED_AT_ONCE } else { 1 };
+        self.carries_deltas() && self.sync.behind(peer) >= enough
+    }
+
     /// Gives up the news that all partners have been told.
-    fn settle_news(&mut self) {
+    pub(crate) fn settle_news(&mut self) {
+        if self.news.is_empty() {
+            return;
+        }
         let connections = self.partners.iter().fold(0, |all, peer| all | self.sync.bit(peer));
         self.news.settle(connections);
     }
@@ -299,7 +338,7 @@ impl Node {
         }
     }
 
-    fn push_to(&mut self, peer: NodeId) {
+    pub(crate) fn push_to(&mut self, peer: NodeId) {
         let news = self.news_for(peer);
         // Even without news: to tell writes there must be a connection.
         if !news.is_empty() || !self.sync.is_up(peer) {
@@ -352,10 +391,16 @@ impl Node {
         self.send_deltas(from);
     }
 
-    pub(crate) fn push_full_state(&mut self, now: Time) {
-        let StateTransfer::Full { every } = self.config.state else { return };
+    /// It is time to tell a random partner the whole state, or the versions of it.
+    pub(crate) fn push_state(&mut self, now: Time) {
+        let (StateTransfer::Full { every } | StateTransfer::Digest { every }) = self.config.state else {
+            return;
+        };
         self.next_full_push =
             self.next_full_push.map(|due| if due + every > now { due + every } else { now + every });
+        if self.config.state == (StateTransfer::Digest { every }) {
+            return self.begin_exchange();
+        }
         let Some(partner) = self.random_peer() else { return };
         for part in self.store.state().parts() {
             self.send(partner, Channel::Stream, Cause::FullState, Body::FullState(part));
@@ -368,7 +413,7 @@ impl Node {
         let standing = self.membership.standing(me).with(Status::Left);
         self.membership.merge(me, standing);
         for peer in self.sync.peers().collect::<Vec<_>>() {
-            let goodbye = Body::News(vec![Record { member: me, standing, address: None }]);
+            let goodbye = Body::News(vec![Record { member: me, standing, accuser: None, address: None }]);
             self.send(peer, Channel::Stream, Cause::Leave, goodbye);
         }
         self.stage = Stage::Gone;

@@ -11,13 +11,16 @@ pub struct Standing(u32);
 /// Restarts of one id leave this many incarnations to each life for refuting suspicions.
 const INCARNATIONS_PER_LIFE: u32 = 1 << 12;
 
+const LAST_INCARNATION: u32 = u32::MAX >> 2;
+
 impl Standing {
     /// Nothing is known.
     pub const UNKNOWN: Self = Self(0);
 
-    /// Alive in an incarnation, counted from 1 and cut to 30 bits.
+    /// Alive in an incarnation, counted from 1. Beyond the last, of 30 bits, it stays the last: only a forged opinion
+    /// gets there, and cannot be refuted.
     pub const fn alive(incarnation: u32) -> Self {
-        Self(incarnation << 2)
+        Self(if incarnation > LAST_INCARNATION { LAST_INCARNATION } else { incarnation } << 2)
     }
 
     /// Alive at the start of the `generation`-th life of an id, counted from 0.
@@ -97,5 +100,6 @@ mod tests {
         assert_eq!(Standing::alive(Standing::first_of_life(3).incarnation() + 9).life(), 3);
         assert_eq!(Standing::UNKNOWN.status(), Status::Unknown);
         assert!(Standing::first_of_life(0) > Standing::UNKNOWN);
+        assert_eq!(Standing::alive(u32::MAX).status(), Status::Alive);
     }
 }

@@ -1,9 +1,16 @@
 use std::sync::Arc;
 
-use rumormill_protocol::{Dot, Entry, Key, NodeId, Value};
+use rumormill_protocol::{Dot, Entry, Key, NodeId, Tag, Value, is_shared};
 
 use crate::{
-    base::Base, commons::Commons, membership::MAX_MEMBERS, mix::mix2, parts::Part, snapshot::Snapshot,
+    base::Base,
+    commons::Commons,
+    membership::MAX_MEMBERS,
+    mix::mix2,
+    parts::Part,
+    siblings::{Outcome, SharedKeys},
+    snapshot::Snapshot,
+    sweep,
     writer_log::WriterLog,
 };
 
@@ -17,6 +24,9 @@ pub(crate) struct Store {
     state: Snapshot,
     commons: Option<Arc<Commons>>,
     hash: u64,
+    shared: SharedKeys,
+    /// Shared keys of which a sweep that was just applied has dropped writes.
+    swept: Vec<Key>,
 }
 
 impl Store {
@@ -26,7 +36,11 @@ impl Store {
 
     pub(crate) fn load(&mut self, base: Arc<Base>) {
         self.hash = base.state_hash;
+        let shares = base.warm.entries.iter().any(|entry| is_shared(&entry.key));
         self.state = Snapshot::of(base);
+        if shares {
+            self.shared.load(&self.state);
+        }
     }
 
     /// Takes in those of one writer's writes that are not known; says of each whether it was new. Writes of one
@@ -39,6 +53,7 @@ impl Store {
         }
         let mut log = self.log(writer).to_vec();
         let mut version = before;
+        let swept = &mut self.swept;
         let take = |entry: &Entry| {
             if entry.dot.counter <= version {
                 return false;
@@ -47,6 +62,10 @@ impl Store {
                 Some(at) => drop(log.remove(at)),
                 None if log.len() >= MAX_KEYS => return false,
                 None => {}
+            }
+            if sweep::is_sweep(entry) {
+                let shared = |gone: &Entry| swept.extend(is_shared(&gone.key).then(|| gone.key.clone()));
+                sweep::apply(&mut log, entry, shared);
             }
             log.push(entry.clone());
             version = entry.dot.counter;
@@ -85,10 +104,29 @@ impl Store {
         new
     }
 
-    /// A write of one's own: the next of `writer`, at least the `floor`-th.
+    /// A write of one's own: the next of `writer`, at least the `floor`-th. None where another forged the last write
+    /// that there can be.
     pub(crate) fn write(&mut self, writer: NodeId, floor: u64, key: Key, value: Value) -> Option<Entry> {
-        let counter = self.version(writer).max(floor) + 1;
-        let entry = Entry { dot: Dot { writer, counter }, key, value };
+        self.append(writer, floor, key, value, false)
+    }
+
+    /// Deletes a key of one's own: the next write of `writer`, at least the `floor`-th.
+    pub(crate) fn delete(&mut self, writer: NodeId, floor: u64, key: Key) -> Option<Entry> {
+        self.append(writer, floor, key, Arc::from([]), true)
+    }
+
+    /// Says which of `writer`'s own writes stand, so that all others are forgotten; nothing where that is too much to say.
+    pub(crate) fn sweep(&mut self, writer: NodeId, floor: u64) -> Option<Entry> {
+        let value = sweep::value(self.log(writer))?;
+        self.append(writer, floor, Arc::from(sweep::KEY), value, false)
+    }
+
+    fn append(&mut self, writer: NodeId, floor: u64, key: Key, value: Value, deletes: bool) -> Option<Entry> {
+        let counter = self.version(writer).max(floor).checked_add(1)?;
+        let context =
+            if is_shared(&key) { self.shared.context(writer, &key, &self.state) } else { Vec::new() };
+        let tag = Tag::new(deletes, context);
+        let entry = Entry { dot: Dot { writer, counter }, key, value, tag };
         (self.apply(std::slice::from_ref(&entry)) == [true]).then_some(entry)
     }
 
@@ -104,8 +142,58 @@ impl Store {
 
     /// The write of a dot, unless a later one replaced it.
     pub(crate) fn entry(&self, dot: Dot) -> Option<&Entry> {
-        let log = self.log(dot.writer);
-        log.binary_search_by_key(&dot.counter, |entry| entry.dot.counter).ok().map(|at| &log[at])
+        self.state.entry(dot)
+    }
+
+    /// What a write that this node just made means for the shared keys; nothing where it is of a key of its own.
+    pub(crate) fn wrote(&mut self, dot: Dot) -> Option<Outcome> {
+        let entry = self.state.entry(dot)?;
+        is_shared(&entry.key).then(|| self.shared.wrote(entry, &self.state))
+    }
+
+    /// What a write that was applied means for the shared keys; nothing where it has nothing to do with them. To be called
+    /// for each, in the order in which they were applied.
+    pub(crate) fn take_in(&mut self, dot: Dot) -> Option<Outcome> {
+        let entry = self.state.entry(dot)?;
+        if is_shared(&entry.key) {
+            return Some(self.shared.arrived(entry, &self.state));
+        }
+        if !sweep::is_sweep(entry) {
+            return None;
+        }
+        let mut outcome = Outcome { applied: vec![dot], conflicts: Vec::new() };
+        for key in std::mem::take(&mut self.swept) {
+            outcome.conflicts.extend(self.shared.swept(&key, &self.state).conflicts);
+        }
+        let waited = self.shared.look_again(&self.state);
+        outcome.applied.extend(waited.applied);
+        outcome.conflicts.extend(waited.conflicts);
+        Some(outcome)
+    }
+
+    /// The writes that stand of a shared key, ascending.
+    pub(crate) fn standing(&self, key: &str) -> &[Dot] {
+        self.shared.standing(key)
+    }
+
+    /// Whether `writer` sees a value under a key.
+    pub(crate) fn has(&self, writer: NodeId, key: &str) -> bool {
+        let has_value = |entry: &Entry| *entry.key == *key && !entry.tag.deletes();
+        if is_shared(key) {
+            return self.standing(key).iter().any(|dot| self.entry(*dot).is_some_and(has_value));
+        }
+        self.log(writer).iter().any(has_value)
+    }
+
+    /// A writer's undominated writes after a version.
+    pub(crate) fn later(&self, writer: NodeId, version: u64) -> &[Entry] {
+        let log = self.log(writer);
+        &log[log.partition_point(|entry| entry.dot.counter <= version)..]
+    }
+
+    /// Writers with any writes, ascending, and their versions.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = (NodeId, u64)> + '_ {
+        self.state.versions()
     }
 
     /// Writers with any writes, ascending, and their logs.
@@ -155,6 +243,7 @@ mod tests {
             dot: Dot { writer: NodeId(writer), counter },
             key: Arc::from(key),
             value: Arc::from([counter as u8]),
+            tag: Tag::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::{
     message::{Body, Digest, Meet, Names},
     peer_map::PeerMap,
     rumors::Rumors,
+    stated::Stated,
     store::Store,
 };
 
@@ -18,7 +19,7 @@ use crate::{
 pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Writers that one digest names at most: it then stays below the longest message.
-const DIGEST_WRITERS: u32 = 16_384;
+pub(crate) const DIGEST_WRITERS: u32 = 16_384;
 
 /// How long one peer may take to send what this node lacks before another is let.
 const FEED_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,6 +55,17 @@ pub(crate) struct Sync {
     creditors: BTreeSet<NodeId>,
 }
 
+/// How a peer is told of writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// They are sent, and the peer learns up to where it then has this node's log, if it has all before.
+    Writes,
+    /// They are sent.
+    Rumors,
+    /// They are announced.
+    Dots,
+}
+
 #[derive(Debug)]
 struct Link {
     /// This connection's bit; 0 when all are in use, and then nothing is known of what the peer has.
@@ -68,6 +80,8 @@ struct Link {
     sequential: bool,
     /// Whether the peer is to be told what it lacks as soon as both have met.
     owed: bool,
+    /// Whether the peer is next to this node on the tree along which writes are pushed.
+    eager: bool,
     /// Where the log stood when the first part of the peer's digest was answered.
     answered_from: u64,
     /// The peer's writes are not what its cursor says: only its digest tells.
@@ -99,6 +113,8 @@ impl Sync {
             cursor: None,
             sequential: false,
             owed: self.creditors.remove(&peer),
+            // Where a link of the tree went away, another that comes up is likely to take its place.
+            eager: true,
             answered_from: 0,
             doubted: false,
         };
@@ -162,6 +178,11 @@ impl Sync {
         let next = self.askers.pop_front();
         self.feeder = next.map(|peer| (peer, now + FEED_TIMEOUT));
         next
+    }
+
+    /// Who sends what this node lacks at present, or is let to.
+    pub(crate) fn feeder(&self) -> Option<NodeId> {
+        self.feeder.map(|(feeder, _)| feeder)
     }
 
     /// When to let the next one although the last has not finished.
@@ -257,6 +278,18 @@ impl Sync {
         self.rumors.mark(now, since, self.log.end());
     }
 
+    /// Where the log of applied writes ends.
+    pub(crate) fn log_end(&self) -> u64 {
+        self.log.end()
+    }
+
+    /// The peer is sent, or has, all of this node's log up to there.
+    pub(crate) fn begin_at(&mut self, peer: NodeId, position: u64) {
+        if let Some(link) = self.links.get_mut(peer) {
+            (link.cursor, link.sequential) = (Some(position), true);
+        }
+    }
+
     /// A write of this node's own.
     pub(crate) fn wrote(&mut self, dot: Dot) {
         self.log.push(dot, 0);
@@ -286,7 +319,13 @@ impl Sync {
 
     /// Whether the peer may lack something that is in the log.
     pub(crate) fn is_behind(&self, peer: NodeId) -> bool {
-        self.links.get(peer).and_then(|link| link.cursor).is_some_and(|cursor| cursor < self.log.end())
+        self.behind(peer) > 0
+    }
+
+    /// How many writes of the log the peer was not told of.
+    pub(crate) fn behind(&self, peer: NodeId) -> u64 {
+        let cursor = self.links.get(peer).and_then(|link| link.cursor);
+        cursor.map_or(0, |cursor| self.log.end() - cursor.min(self.log.end()))
     }
 
     /// Whether both have met and the peer was sent all there is.
@@ -307,8 +346,19 @@ impl Sync {
         self.links.get(peer).and_then(|link| link.cursor).is_some_and(|cursor| !self.log.reaches(cursor))
     }
 
-    /// The next message of writes that the peer lacks; `None` when it lacks nothing any more.
-    pub(crate) fn delta(&mut self, peer: NodeId, store: &Store) -> Option<Body> {
+    /// Whether the peer is next to this node on the tree.
+    pub(crate) fn is_eager(&self, peer: NodeId) -> bool {
+        self.links.get(peer).is_some_and(|link| link.eager)
+    }
+
+    pub(crate) fn set_eager(&mut self, peer: NodeId, eager: bool) {
+        if let Some(link) = self.links.get_mut(peer) {
+            link.eager = eager;
+        }
+    }
+
+    /// The next message about writes that the peer lacks; `None` when it lacks nothing any more.
+    pub(crate) fn delta(&mut self, peer: NodeId, store: &Store, form: Form) -> Option<Body> {
         let link = self.links.get_mut(peer)?;
         let mut cursor = link.cursor?;
         let mut entries = Vec::new();
@@ -322,10 +372,18 @@ impl Sync {
             cursor += 1;
         }
         link.cursor = Some(cursor);
-        let sequential = link.sequential;
-        (!entries.is_empty()).then(|| {
-            if sequential { Body::Delta { upto: Some(cursor), entries } } else { Body::Rumors(entries) }
-        })
+        if entries.is_empty() {
+            return None;
+        }
+        match form {
+            Form::Writes if link.sequential => return Some(Body::Delta { upto: Some(cursor), entries }),
+            Form::Writes | Form::Rumors => return Some(Body::Rumors(entries)),
+            Form::Dots => {}
+        }
+        link.sequential = false;
+        let mut dots: Vec<Dot> = entries.into_iter().map(|entry| entry.dot).collect();
+        dots.sort_unstable();
+        Some(Body::Announce(dots))
     }
 
     /// Answers a part of the peer's digest with what it lacks.
@@ -339,7 +397,7 @@ impl Sync {
         if is_last {
             (link.cursor, link.sequential) = (Some(link.answered_from), true);
         }
-        let mut theirs = digest.versions.clone();
+        let mut theirs: Vec<_> = digest.versions.iter().collect();
         theirs.sort_by_key(|(writer, _)| *writer);
         let mut theirs = theirs.into_iter().peekable();
         let mut version_of = |writer| {
@@ -365,27 +423,47 @@ impl Sync {
             .collect()
     }
 
+    /// What is later than these versions of these writers.
+    pub(crate) fn later_than(have: &[(NodeId, u64)], store: &Store) -> Vec<Body> {
+        let later = have.iter().flat_map(|&(writer, version)| {
+            let log = store.log(writer);
+            &log[log.partition_point(|entry| entry.dot.counter <= version)..]
+        });
+        chunks(later).into_iter().map(|entries| Body::Delta { upto: None, entries }).collect()
+    }
+
     /// This node's own digest, in parts that together cover all writers.
     pub(crate) fn digests(store: &Store) -> Vec<Body> {
-        let versions: Vec<(NodeId, u64)> =
-            store.logs().filter_map(|(writer, log)| Some((writer, log.last()?.dot.counter))).collect();
+        let versions: Vec<(NodeId, u64)> = store.versions().collect();
         let mut parts = Vec::new();
         let mut first = 0;
         let mut rest = versions.as_slice();
         loop {
             let (part, more) = rest.split_at(rest.len().min(DIGEST_WRITERS as usize));
             let end = more.first().map_or(u32::MAX, |(writer, _)| writer.0);
-            parts.push(Body::Digest(Digest { first, end, versions: part.to_vec() }));
+            parts.push(Body::Digest(Digest { first, end, versions: part.to_vec().into() }));
             if more.is_empty() {
                 return parts;
             }
             (first, rest) = (end, more);
         }
     }
+
+    /// The same, shared and not copied where one part has it all.
+    pub(crate) fn shared_digests(store: &Store) -> Vec<Body> {
+        let state = store.state();
+        let base = state.base().map_or(0, |base| base.writer_numbers());
+        // Numbers that nobody writes under are counted too: that costs a copy at worst.
+        if base + state.changed(NodeId(0), NodeId(u32::MAX)).len() > DIGEST_WRITERS as usize {
+            return Self::digests(store);
+        }
+        let versions = Stated::all_of(state.clone());
+        vec![Body::Digest(Digest { first: 0, end: u32::MAX, versions })]
+    }
 }
 
 /// Splits writes into messages of about [`CHUNK_BYTES`].
-fn chunks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Vec<Entry>> {
+pub(crate) fn chunks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Vec<Entry>> {
     let mut chunks: Vec<Vec<Entry>> = Vec::new();
     let mut bytes = CHUNK_BYTES;
     for entry in entries {
@@ -403,5 +481,5 @@ fn chunks<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<Vec<Entry>> {
 
 /// About what a write takes on the wire.
 fn weight(entry: &Entry) -> usize {
-    entry.key.len() + entry.value.len() + 24
+    entry.key.len() + entry.value.len() + 24 + 24 * entry.tag.context().len()
 }

@@ -2,7 +2,7 @@ use std::ops::Range;
 
 use rumormill_protocol::NodeId;
 
-use crate::standing::Standing;
+use crate::{by_number::extend_to, standing::Standing};
 
 /// Opinions by member number. Both forms say the same of everyone.
 #[derive(Debug)]
@@ -39,9 +39,7 @@ impl Table {
     pub(crate) fn set(&mut self, member: NodeId, standing: Standing) {
         match self {
             Self::Dense(standings) => {
-                if member.index() >= standings.len() {
-                    standings.resize(member.index() + 1, Standing::UNKNOWN);
-                }
+                extend_to(standings, member.index() + 1);
                 standings[member.index()] = standing;
             }
             Self::Sparse { roster, exceptions } => {

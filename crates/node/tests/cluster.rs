@@ -35,8 +35,9 @@ fn a_crash_is_suspected_in_time_and_everyone_declares_it_and_nobody_else_dead() 
 }
 
 #[test]
-fn every_write_reaches_everyone_by_deltas_and_by_full_pushes() {
-    for state in [StateTransfer::Delta, StateTransfer::Full { every: Duration::from_secs(1) }] {
+fn every_write_reaches_everyone_by_deltas_by_digests_and_by_full_pushes() {
+    let every = Duration::from_secs(1);
+    for state in [StateTransfer::Delta, StateTransfer::Digest { every }, StateTransfer::Full { every }] {
         let mut world = World::warm(30, &Config { state, ..Config::default() });
         world.run(Duration::from_secs(2));
         for round in 0..10 {

@@ -4,7 +4,9 @@ mod world;
 
 use std::{sync::Arc, time::Duration};
 
-use rumormill_node::{Commons, Config, Dissemination, Node, Peers, StateTransfer};
+use rumormill_node::{
+    Commons, Config, Detector, DigestForm, Dissemination, Node, Peers, Phi, Silence, StateTransfer,
+};
 use rumormill_protocol::{Command, NodeId, Protocol};
 use world::{World, contact, put};
 
@@ -37,12 +39,18 @@ fn day(config: &Config, typed: bool) -> World {
 fn configs() -> Vec<Config> {
     let base = Config { rotate_every: Duration::from_secs(10), ..Config::default() };
     let full = StateTransfer::Full { every: Duration::from_secs(1) };
+    let silence = Silence::Phi { formula: Phi::Cassandra, suspect: 5.0, dead: 8.0 };
+    let digest = StateTransfer::Digest { every: Duration::from_secs(1) };
     vec![
         base.clone(),
         Config { state: full, ..base.clone() },
+        Config { state: digest, ..base.clone() },
+        Config { digest: DigestForm::Sketch, ..base.clone() },
         Config { peers: Peers::Uniform, ..base.clone() },
         Config { peers: Peers::Uniform, state: full, ..base.clone() },
-        Config { dissemination: Dissemination::PushPull, ..base },
+        Config { dissemination: Dissemination::PushPull, ..base.clone() },
+        Config { dissemination: Dissemination::Tree, ..base.clone() },
+        Config { detector: Detector::Heartbeat(silence), ..base },
     ]
 }
 

@@ -18,6 +18,8 @@ pub enum Cause {
     Digest,
     /// State that the partner lacks.
     Delta,
+    /// Which writes a node has, said without their values, and what is asked for then.
+    Announce,
     /// A request for what this node lacks.
     Pull,
     /// The whole state, whatever the partner has.
@@ -26,13 +28,19 @@ pub enum Cause {
     Reconnect,
     /// A goodbye.
     Leave,
+    /// Heartbeat counters of members.
+    Heartbeat,
+    /// What it takes to have a leader.
+    Election,
+    /// What it takes to agree on a value.
+    Consensus,
     /// Anything else a protocol says.
     Other,
 }
 
 impl Cause {
     /// Every cause, in the order of its index.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Probe,
         Self::Ack,
         Self::Indirect,
@@ -41,10 +49,14 @@ impl Cause {
         Self::Members,
         Self::Digest,
         Self::Delta,
+        Self::Announce,
         Self::Pull,
         Self::FullState,
         Self::Reconnect,
         Self::Leave,
+        Self::Heartbeat,
+        Self::Election,
+        Self::Consensus,
         Self::Other,
     ];
 
@@ -64,10 +76,14 @@ impl Cause {
             Self::Members => "members",
             Self::Digest => "digest",
             Self::Delta => "delta",
+            Self::Announce => "announce",
             Self::Pull => "pull",
             Self::FullState => "full-state",
             Self::Reconnect => "reconnect",
             Self::Leave => "leave",
+            Self::Heartbeat => "heartbeat",
+            Self::Election => "election",
+            Self::Consensus => "consensus",
             Self::Other => "other",
         }
     }

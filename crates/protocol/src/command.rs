@@ -14,6 +14,16 @@ pub const MAX_KEY_BYTES: usize = 256;
 /// The longest value, in bytes, that a node takes from a command or from the network.
 pub const MAX_VALUE_BYTES: usize = 64 * 1024;
 
+/// The longest value, in bytes, that nodes agree on: a configuration's name or hash, a schema's version.
+pub const MAX_PROPOSAL_BYTES: usize = 1024;
+/// The first character of keys that several writers may write. All other keys belong to each writer by itself.
+pub const SHARED_KEY_PREFIX: char = '@';
+
+/// Whether several writers may write a key.
+pub fn is_shared(key: &str) -> bool {
+    key.starts_with(SHARED_KEY_PREFIX)
+}
+
 /// What the world asks of a node.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -26,12 +36,26 @@ pub enum Command {
     },
     /// Say goodbye and stop taking part.
     Leave,
-    /// Write a value under a key of this node's own.
+    /// Write a value under a key of this node's own, or under one that it shares with others; see
+    /// [`is_shared`]. Answered with [`Event::Wrote`](crate::Event::Wrote) or
+    /// [`Event::Refused`](crate::Event::Refused), in the order of the commands.
     Put {
-        /// The key written.
+        /// The key written, not empty.
         key: Key,
         /// Its new value.
         value: Value,
+    },
+    /// Propose a value to agree on with all others, who may propose other values.
+    Propose {
+        /// What is to be agreed on; later questions have greater numbers.
+        slot: u64,
+        /// The value proposed, at most [`MAX_PROPOSAL_BYTES`] long.
+        value: Value,
+    },
+    /// Delete a key that has a value; answered as a write is. A protocol without deletes refuses or ignores it.
+    Delete {
+        /// The key.
+        key: Key,
     },
 }
 
@@ -95,6 +119,36 @@ pub struct Entry {
     pub key: Key,
     /// The value given.
     pub value: Value,
+    /// What sets it apart from other writes.
+    pub tag: Tag,
+}
+
+/// What sets a write apart from a plain one; of a plain write there is none, and it takes no memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tag(Option<Arc<Marks>>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Marks {
+    deletes: bool,
+    context: Box<[Dot]>,
+}
+
+impl Tag {
+    /// Of a write that deletes its key or not, and supersedes these writes of others to it.
+    pub fn new(deletes: bool, context: Vec<Dot>) -> Self {
+        let is_plain = !deletes && context.is_empty();
+        Self((!is_plain).then(|| Arc::new(Marks { deletes, context: context.into() })))
+    }
+
+    /// Whether the key has no value after this write.
+    pub fn deletes(&self) -> bool {
+        self.0.as_ref().is_some_and(|marks| marks.deletes)
+    }
+
+    /// The writes of others to the same key that this one supersedes: each stands for all earlier ones of its writer.
+    pub fn context(&self) -> &[Dot] {
+        self.0.as_ref().map_or(&[], |marks| &marks.context)
+    }
 }
 
 #[cfg(test)]
@@ -103,7 +157,7 @@ mod tests {
 
     fn entry(writer: u32, counter: u64) -> Entry {
         let dot = Dot { writer: NodeId(writer), counter };
-        Entry { dot, key: Arc::from("key"), value: Arc::from([]) }
+        Entry { dot, key: Arc::from("key"), value: Arc::from([]), tag: Tag::default() }
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl fmt::Display for NodeId {
     }
 }
 
+const RANK: u64 = 0x1ead_e41e_ade4_1ead;
 const TAIL: u64 = 0xa5a5_5a5a_0f0f_f0f0;
 const ODD: u32 = 0x9e37_79b1;
 /// The inverse of [`ODD`] modulo 2³².
@@ -82,6 +83,11 @@ pub const fn mix(word: u64) -> u64 {
     let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     word ^ (word >> 31)
+}
+
+/// A node's place among those that may lead: the least leads, where all are equally fit. It says nothing of the number.
+pub const fn rank(node: NodeId) -> u64 {
+    mix(node.0 as u64 ^ RANK)
 }
 
 #[cfg(test)]

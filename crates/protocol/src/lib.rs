@@ -16,9 +16,12 @@ mod view;
 mod wire;
 
 pub use cause::Cause;
-pub use command::{Command, Contact, Entry, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, Value, WarmBoot};
-pub use event::{Dot, Event};
-pub use id::{NodeId, WIRE_ID_BYTES, mix};
+pub use command::{
+    Command, Contact, Entry, Key, MAX_KEY_BYTES, MAX_PROPOSAL_BYTES, MAX_VALUE_BYTES, SHARED_KEY_PREFIX, Tag,
+    Value, WarmBoot, is_shared,
+};
+pub use event::{Dot, Event, Refusal};
+pub use id::{NodeId, WIRE_ID_BYTES, mix, rank};
 pub use node_set::NodeSet;
 pub use output::{Channel, LinkEvent, Output};
 pub use protocol::{Protocol, Start};

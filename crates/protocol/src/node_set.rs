@@ -20,6 +20,25 @@ impl NodeSet {
         }
         self.words[word] |= 1 << (node.index() % 64);
     }
+
+    /// Takes `node` out of the set.
+    pub fn remove(&mut self, node: NodeId) {
+        if let Some(word) = self.words.get_mut(node.index() / 64) {
+            *word &= !(1 << (node.index() % 64));
+        }
+    }
+}
+
+impl NodeSet {
+    /// The bits, 64 nodes a word.
+    pub fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The set with these [`words`](Self::words).
+    pub const fn from_words(words: Vec<u64>) -> Self {
+        Self { words }
+    }
 }
 
 impl FromIterator<NodeId> for NodeSet {
@@ -36,7 +55,9 @@ mod tests {
 
     #[test]
     fn a_set_holds_what_was_put_in_and_nothing_else() {
-        let set: NodeSet = [0, 63, 64, 200].map(NodeId).into_iter().collect();
+        let mut set: NodeSet = [0, 63, 64, 65, 200].map(NodeId).into_iter().collect();
+        set.remove(NodeId(65));
+        set.remove(NodeId(999));
         let held: Vec<u32> = (0..300).filter(|&number| set.contains(NodeId(number))).collect();
         assert_eq!(held, [0, 63, 64, 200]);
     }

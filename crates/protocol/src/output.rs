@@ -9,6 +9,9 @@ pub enum Output<M> {
     Connect(NodeId),
     /// The connection to this peer is no longer wanted; the world may close it when it has been idle.
     Disconnect(NodeId),
+    /// This node got from a peer all that it wanted: the connection is closed at once, unless it is to be held. What was
+    /// not delivered yet is lost.
+    Release(NodeId),
     /// A member was introduced with its address, so that it can be dialled from now on.
     Introduce {
         /// Who.

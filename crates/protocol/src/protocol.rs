@@ -41,6 +41,10 @@ pub trait Protocol: Sized {
     /// The world asks something of the node.
     fn handle_command(&mut self, now: Time, command: Command);
 
+    /// From now on what the node sends is held up, or no longer; what was said meanwhile leaves in its order. Nothing
+    /// arrives meanwhile either. A node that knows stands still as far as a process does whose writes block.
+    fn handle_blocked(&mut self, _now: Time, _blocked: bool) {}
+
     /// The next thing the node wants done, if any.
     fn poll_output(&mut self) -> Option<Output<Self::Message>>;
 

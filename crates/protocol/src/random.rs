@@ -19,6 +19,10 @@ pub enum Purpose {
     Workload = 3,
     /// Whom faults hit.
     Faults = 4,
+    /// Proposals: when, where and what.
+    Proposals = 5,
+    /// Who joins and who leaves, and when.
+    Turnover = 6,
 }
 
 /// The seed of one node's stream for one purpose, derived from the run's seed. Streams that belong to no node

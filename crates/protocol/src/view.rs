@@ -1,4 +1,4 @@
-use crate::NodeId;
+use crate::{Dot, NodeId};
 
 /// How one node sees a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,4 +29,11 @@ pub trait View {
 
     /// The version up to which this node has the writes of `writer`; 0 when it has none.
     fn version(&self, writer: NodeId) -> u64;
+
+    /// The writes that a shared key has at this node, ascending: those that no other has superseded. Several are in
+    /// conflict. None by default, as in a protocol that does not know shared keys.
+    fn siblings(&self, key: &str) -> Vec<Dot> {
+        let _ = key;
+        Vec::new()
+    }
 }

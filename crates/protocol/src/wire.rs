@@ -18,8 +18,8 @@ pub trait Wire: Sized {
         self.encode(&mut Vec::new())
     }
 
-    /// Reads a message that the network delivered. Never panics and never allocates more than
-    /// [`MAX_MESSAGE_BYTES`] plus a constant factor of `bytes`.
+    /// Reads a message that the network delivered. Never panics, and allocates at most a constant factor of the
+    /// message's length before compression, which is at most [`MAX_MESSAGE_BYTES`].
     ///
     /// # Errors
     /// When the bytes are no message of this protocol.

@@ -1,5 +1,6 @@
 use std::{
     io,
+    net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -17,10 +18,11 @@ use rumormill_protocol::{Contact, NodeId, Protocol, Time};
 use tokio::sync::mpsc;
 
 use crate::{
+    berths::Berths,
     hosts::Hosts,
     kernel::Watch,
     shard::{self, Question, Request, Seed},
-    socket::{self, Buffers},
+    socket::Buffers,
     spec::LocalSpec,
 };
 
@@ -40,12 +42,28 @@ const WATCH: Duration = Duration::from_millis(100);
 /// way arrives even when its sender is paused or crashes; the next life of a node meets the same network.
 pub struct LocalCluster<P: Protocol> {
     epoch: Instant,
+    /// The number of its first node.
+    first: usize,
     contacts: Vec<Contact>,
     authority: Authority,
     buffers: Buffers,
     shards: Vec<Shard>,
     watch: Watch,
     protocol: std::marker::PhantomData<fn() -> P>,
+}
+
+/// What one process carries of a cluster that spans several. Its nodes are numbered from `first`; their numbers are those
+/// of the whole cluster everywhere, but lists by number hold its own nodes alone.
+pub struct Share {
+    /// The number of its first node.
+    pub first: NodeId,
+    /// The authority of all nodes.
+    pub authority: Authority,
+    /// Where all nodes of the cluster listen, in the order of their numbers.
+    pub book: Vec<SocketAddr>,
+    /// Sockets of this run that carry no nodes: whatever they send over the nodes' interface is not taken for that of
+    /// other programs.
+    pub neighbours: Vec<SocketAddr>,
 }
 
 struct Shard {
@@ -63,28 +81,35 @@ impl<P: Protocol + 'static> LocalCluster<P> {
     /// When the operating system refuses a socket or a thread, or a certificate cannot be made.
     pub fn launch(spec: LocalSpec<P::Config>) -> Result<Self, ClusterError> {
         let authority = Authority::new().map_err(|error| system("make the certificate authority", error))?;
-        let (mut sockets, mut contacts, mut buffers) =
-            (Vec::new(), Vec::new(), Buffers { receive: 0, send: 0 });
-        for node in 0..spec.nodes {
-            let bound = socket::bind();
-            let (socket, address, granted) = bound.map_err(|source| ClusterError::System {
-                what: format!(
-                    "open the UDP socket of node {node} (each node needs one file descriptor and port)"
-                ),
-                source,
-            })?;
-            sockets.push(socket);
-            contacts.push(Contact { id: NodeId(node as u32), address });
-            buffers = granted;
-        }
+        let berths = Berths::bind(spec.nodes, Ipv4Addr::LOCALHOST)?;
+        let book = berths.addresses.clone();
+        Self::launch_share(spec, berths, Share { first: NodeId(0), authority, book, neighbours: Vec::new() })
+    }
+
+    /// The same of one process's share of a cluster: `spec.nodes` nodes, in these berths.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread, or a certificate cannot be made.
+    pub fn launch_share(
+        spec: LocalSpec<P::Config>,
+        berths: Berths,
+        share: Share,
+    ) -> Result<Self, ClusterError> {
+        let Share { first, authority, book, neighbours } = share;
+        let Berths { sockets, addresses, buffers } = berths;
+        let all: Vec<Contact> = contacts(0, &book);
+        let contacts = contacts(first.0, &addresses);
         let shards = spec.shards.clamp(1, spec.nodes.max(1));
-        let credentials = credentials(&authority, spec.nodes, shards)?;
-        let watch = Watch::begin(contacts.iter().map(|contact| contact.address).collect());
+        let credentials = credentials(&authority, first, spec.nodes, shards)?;
+        let host = addresses.first().map_or(Ipv4Addr::LOCALHOST.into(), SocketAddr::ip);
+        let watch = Watch::begin(host, book.into_iter().chain(neighbours).collect());
         let epoch = Instant::now();
         let mut seeds: Vec<Vec<Seed>> = (0..shards).map(|_| Vec::new()).collect();
-        let hosts = Hosts::new(&spec, epoch, &contacts);
-        for ((contact, socket), credentials) in contacts.iter().zip(sockets).zip(credentials) {
-            seeds[contact.id.index() % shards].push(hosts.seed(*contact, socket, credentials));
+        let hosts = Hosts::new(&spec, epoch, &all);
+        for (place, ((contact, socket), credentials)) in
+            contacts.iter().zip(sockets).zip(credentials).enumerate()
+        {
+            seeds[place % shards].push(hosts.seed(*contact, socket, credentials));
         }
         let started: Vec<_> = seeds
             .into_iter()
@@ -93,6 +118,7 @@ impl<P: Protocol + 'static> LocalCluster<P> {
             .collect();
         let mut cluster = Self {
             epoch,
+            first: first.index(),
             contacts,
             authority,
             buffers,
@@ -175,8 +201,9 @@ impl<P: Protocol + 'static> Cluster for LocalCluster<P> {
     }
 
     fn act(&mut self, node: NodeId, action: Action) -> Result<(), ClusterError> {
-        let shards = self.shards.len();
-        self.shards[node.index() % shards].send(Request::Act { place: node.index() / shards, action })
+        let (shards, place) = (self.shards.len(), node.index().wrapping_sub(self.first));
+        debug_assert!(place < self.contacts.len(), "{node} is not of this share");
+        self.shards[place % shards].send(Request::Act { place: place / shards, action })
     }
 
     fn drain_events(&mut self, into: &mut dyn FnMut(Stamped)) {
@@ -255,13 +282,19 @@ impl Shard {
     }
 }
 
+fn contacts(first: u32, addresses: &[SocketAddr]) -> Vec<Contact> {
+    let numbered = (first..).zip(addresses);
+    numbered.map(|(number, &address)| Contact { id: NodeId(number), address }).collect()
+}
+
 /// Makes the certificates of all nodes, in the order of their numbers, on several threads.
 fn credentials(
     authority: &Authority,
+    first: NodeId,
     nodes: usize,
     threads: usize,
 ) -> Result<Vec<Credentials>, ClusterError> {
-    let numbers: Vec<u32> = (0..nodes as u32).collect();
+    let numbers: Vec<u32> = (first.0..first.0 + nodes as u32).collect();
     let make = |numbers: &[u32]| -> Result<Vec<_>, _> {
         numbers.iter().map(|&number| authority.credentials(NodeId(number))).collect()
     };

@@ -1,17 +1,24 @@
 //! What the kernel says of the cluster's packets, for comparison with what the nodes count themselves.
 
-use std::{collections::BTreeSet, fs, net::SocketAddr};
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{IpAddr, SocketAddr},
+};
 
 use rumormill_lab::Interface;
 
 mod counters;
 mod sockets;
 
-use counters::{counter, counter_of_line, loopback};
+use counters::{Device, LOOPBACK, counter, counter_of_line, device_of};
 use sockets::Sockets;
 
 /// Watches the kernel's counters since a cluster began.
 pub(crate) struct Watch {
+    /// The address of the interface that the cluster uses, and its name where it is known.
+    host: IpAddr,
+    device: Option<String>,
     /// Where the cluster's sockets listen.
     ours: BTreeSet<SocketAddr>,
     begin: State,
@@ -19,9 +26,10 @@ pub(crate) struct Watch {
 
 /// What the kernel says now, of the time since the cluster began.
 pub(crate) struct Seen {
-    /// Packets dropped at the cluster's sockets for want of buffer; 0 where the kernel does not say.
+    /// Packets dropped at the cluster's sockets for want of buffer, or on the way to them; 0 where the kernel does not
+    /// say.
     pub(crate) drops: u64,
-    /// The loopback interface; nothing where the kernel does not say.
+    /// The interface that the cluster uses; nothing where the kernel does not say.
     pub(crate) interface: Option<Interface>,
 }
 
@@ -41,15 +49,19 @@ struct Tables {
 #[derive(Default)]
 struct State {
     sockets: Sockets,
+    /// On the way to sockets.
+    dropped_before: u64,
     raw_sockets: usize,
     tcp_segments: u64,
     icmp_messages: u64,
 }
 
 impl Watch {
-    pub(crate) fn begin(ours: BTreeSet<SocketAddr>) -> Self {
-        let begin = State::of(&Tables::read(), &ours);
-        Self { ours, begin }
+    pub(crate) fn begin(host: IpAddr, ours: BTreeSet<SocketAddr>) -> Self {
+        let device = device_of(host, &fs::read_to_string("/proc/net/route").unwrap_or_default());
+        let mut watch = Self { host, device, ours, begin: State::default() };
+        watch.begin = watch.state(&Tables::read());
+        watch
     }
 
     pub(crate) fn look(&self) -> Seen {
@@ -57,31 +69,43 @@ impl Watch {
     }
 
     fn compare(&self, tables: &Tables) -> Seen {
-        let now = State::of(tables, &self.ours);
-        // The loopback interface counts IP packets without a link header: one that carries s bytes as UDP over IPv4
-        // counts s + 28.
-        let interface = loopback(&tables.dev).map(|(wire_bytes, packets)| Interface {
-            wire_bytes,
-            packets,
+        let now = self.state(tables);
+        // Without a link header, one that carries s bytes as UDP over IPv4 counts s + 28.
+        let interface = self.device(tables).map(|device| Interface {
+            wire_bytes: device.sent_bytes,
+            packets: device.sent_packets,
             others: self.begin.others(&now),
         });
-        Seen { drops: now.sockets.drops.saturating_sub(self.begin.sockets.drops), interface }
+        Seen { drops: now.drops().saturating_sub(self.begin.drops()), interface }
     }
-}
 
-impl State {
-    fn of(tables: &Tables, ours: &BTreeSet<SocketAddr>) -> Self {
+    /// What the cluster's interface counted, and where that is another the loopback interface too: over it go packets
+    /// between nodes of one host.
+    fn device(&self, tables: &Tables) -> Option<Device> {
+        let name = self.device.as_ref()?;
+        let device = Device::parse(name, &tables.dev)?;
+        if name == LOOPBACK { Some(device) } else { Some(device.and(&Device::parse(LOOPBACK, &tables.dev)?)) }
+    }
+
+    fn state(&self, tables: &Tables) -> State {
         let lines = |table: &str| table.lines().skip(1).count();
-        Self {
-            sockets: Sockets::of(&tables.udp, &tables.udp6, ours),
+        State {
+            sockets: Sockets::of(self.host, &tables.udp, &tables.udp6, &self.ours),
+            dropped_before: self.device(tables).map_or(0, |device| device.dropped),
             raw_sockets: lines(&tables.raw) + lines(&tables.raw6),
             tcp_segments: counter(&tables.snmp, "Tcp:", "OutSegs"),
             icmp_messages: counter(&tables.snmp, "Icmp:", "OutMsgs")
                 + counter_of_line(&tables.snmp6, "Icmp6OutMsgs"),
         }
     }
+}
 
-    /// Who else may have sent over loopback between this moment and `now`. Whoever came and went in between is seen
+impl State {
+    const fn drops(&self) -> u64 {
+        self.sockets.drops + self.dropped_before
+    }
+
+    /// Who else may have sent over the interface between this moment and `now`. Whoever came and went in between is seen
     /// only in what the kernel counted; that another program's socket was there is no proof that it was used.
     fn others(&self, now: &Self) -> Option<String> {
         let (sockets, raw) =
@@ -145,7 +169,10 @@ mod tests {
 
     fn watch(tables: &Tables) -> Watch {
         let ours = BTreeSet::from([SocketAddr::from(([127, 0, 0, 1], 0xc3b1))]);
-        Watch { begin: State::of(tables, &ours), ours }
+        let host = IpAddr::from([127, 0, 0, 1]);
+        let mut watch = Watch { host, device: Some("lo".into()), ours, begin: State::default() };
+        watch.begin = watch.state(tables);
+        watch
     }
 
     #[test]
@@ -174,6 +201,21 @@ mod tests {
         );
         let raw = Tables { raw6: format!("{HEADER}one\n"), ..tables(&[], 5, 6) };
         assert_eq!(others(&quiet, &raw), Some("1 raw socket and ICMP messages".into()));
+    }
+
+    #[test]
+    fn nodes_of_one_host_talk_over_loopback_whatever_their_address() {
+        let watch = Watch {
+            host: IpAddr::from([10, 77, 0, 1]),
+            device: Some("eth0".into()),
+            ours: BTreeSet::new(),
+            begin: State::default(),
+        };
+        let tables = tables(&[], 0, 0);
+        let eth0 = "  eth0: 1 2 0 0 0 0 0 0 1140 10 0 0 0 0 0 0\n";
+        let both = Tables { dev: tables.dev.clone() + eth0, ..tables };
+        let seen = watch.compare(&both).interface.map(|seen| (seen.wire_bytes, seen.packets));
+        assert_eq!(seen, Some((3_000 + 1_140 - 10 * 14, 50)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Read [`LocalCluster`] first. What a node does with its connections is decided in `rumormill-link`, who
 //! it is in `rumormill-crypto`; here are the sockets, clocks and threads around it.
 
+mod berths;
 mod cluster;
 mod desk;
 mod hosts;
@@ -13,5 +14,7 @@ mod shard;
 mod socket;
 mod spec;
 
-pub use cluster::LocalCluster;
+pub use berths::Berths;
+pub use cluster::{LocalCluster, Share};
+pub use socket::{ADDRESSES, BUFFER_BYTES};
 pub use spec::LocalSpec;

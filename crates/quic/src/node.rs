@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use bytes::BytesMut;
 use rumormill_lab::{Action, Inspection, NodeCensus, Stamped};
-use rumormill_link::{Host, HostConfig};
+use rumormill_link::{Host, HostConfig, NodeClock};
 use rumormill_measure::Ledger;
 use rumormill_protocol::{Command, NodeId, Protocol, Time, mix};
 use tokio::net::UdpSocket;
@@ -23,6 +23,8 @@ pub(crate) struct Node<P: Protocol> {
     /// Its place in the shard.
     place: usize,
     port: Port,
+    /// Its own clock. The host knows no other time; packets travel in the run's.
+    clock: NodeClock,
     birth: Birth<P>,
     state: State<P>,
     /// What its earlier lives sent.
@@ -58,6 +60,7 @@ impl<P: Protocol> Node<P> {
         Self {
             place,
             port,
+            clock: NodeClock::default(),
             state: State::Running(birth.host(now)),
             birth,
             past: Ledger::default(),
@@ -74,13 +77,13 @@ impl<P: Protocol> Node<P> {
 
     /// Whether it wants to be woken for packets.
     pub(crate) const fn reads(&self) -> bool {
-        !matches!(self.state, State::Paused(..))
+        !matches!(self.state, State::Paused(..)) && !self.port.is_blocked()
     }
 
     /// When the node wants to be woken, packets aside.
     pub(crate) fn deadline(&self) -> Option<Time> {
         let own = match &self.state {
-            State::Running(host) => host.poll_timeout(),
+            State::Running(host) => host.poll_timeout().map(|own| self.clock.when(own)),
             State::Paused(..) | State::Crashed => None,
         };
         own.into_iter().chain(self.port.poll_timeout()).min()
@@ -90,12 +93,13 @@ impl<P: Protocol> Node<P> {
     pub(crate) fn wake(&mut self, now: Time, desk: &mut Desk) {
         self.port.flush(now);
         let arrived = self.reads() && self.receive(now, desk);
+        let own = self.clock.read(now);
         let State::Running(host) = &mut self.state else { return };
-        host.allow_dials(now, desk.may_dial());
-        let due = host.poll_timeout().filter(|&deadline| deadline <= now);
+        host.allow_dials(own, desk.may_dial());
+        let due = host.poll_timeout().filter(|&deadline| deadline <= own);
         if let Some(deadline) = due {
-            desk.lag.record(now - deadline.max(self.awake_since));
-            host.handle_timeout(now);
+            desk.was_late(now - self.clock.when(deadline).max(self.awake_since));
+            host.handle_timeout(own);
         }
         if arrived || due.is_some() {
             self.act(now, desk);
@@ -106,7 +110,7 @@ impl<P: Protocol> Node<P> {
     pub(crate) fn dial(&mut self, now: Time, desk: &mut Desk) {
         self.waits_to_dial = false;
         if let State::Running(host) = &mut self.state {
-            host.allow_dials(now, true);
+            host.allow_dials(self.clock.read(now), true);
             self.act(now, desk);
         }
     }
@@ -119,6 +123,9 @@ impl<P: Protocol> Node<P> {
             Action::Restart => self.restart(now, desk),
             Action::Pause => self.pause(desk),
             Action::Resume => self.resume(now, desk),
+            Action::Block => self.block(now, desk),
+            Action::Unblock => self.unblock(now, desk),
+            Action::Pace(pace) => self.clock.run_at(now, pace.millionths()),
             Action::Impair { fault, impairment } => self.port.impair(fault, impairment),
             Action::Repair { fault } => self.port.repair(fault),
         }
@@ -130,7 +137,7 @@ impl<P: Protocol> Node<P> {
             messages_dropped: self.past_dropped,
             ..NodeCensus::default()
         };
-        census.ledger.add(self.port.ledger());
+        census.ledger.add(&self.port.ledger());
         let Some(host) = self.host() else { return NodeCensus { crashed: true, ..census } };
         census.ledger.add(host.ledger());
         census.messages_dropped += host.messages_dropped();
@@ -161,8 +168,9 @@ impl<P: Protocol> Node<P> {
     fn obey(&mut self, now: Time, command: Command, desk: &mut Desk) {
         match &mut self.state {
             State::Running(host) => {
-                host.allow_dials(now, desk.may_dial());
-                host.handle_command(now, command);
+                let own = self.clock.read(now);
+                host.allow_dials(own, desk.may_dial());
+                host.handle_command(own, command);
                 self.act(now, desk);
             }
             State::Paused(_, held) if held.len() < COMMANDS_HELD_MAX => held.push(command),
@@ -176,6 +184,7 @@ impl<P: Protocol> Node<P> {
         self.past.add(&sent);
         self.past_dropped += dropped;
         self.state = State::Crashed;
+        self.port.drop_held();
         self.forget_dials(desk);
     }
 
@@ -184,7 +193,7 @@ impl<P: Protocol> Node<P> {
         self.crash(desk);
         self.port.discard();
         self.birth.advance();
-        self.state = State::Running(self.birth.host(now));
+        self.state = State::Running(self.birth.host(self.clock.read(now)));
         self.awake_since = now;
     }
 
@@ -199,13 +208,14 @@ impl<P: Protocol> Node<P> {
 
     /// Goes on: first with what arrived and what is due, then with what was asked.
     fn resume(&mut self, now: Time, desk: &mut Desk) {
-        let (host, held) = match std::mem::replace(&mut self.state, State::Crashed) {
+        let (mut host, held) = match std::mem::replace(&mut self.state, State::Crashed) {
             State::Paused(host, held) => (host, held),
             other => {
                 self.state = other;
                 return;
             }
         };
+        host.handle_blocked(self.clock.read(now), self.port.is_blocked());
         self.state = State::Running(host);
         self.awake_since = now;
         self.wake(now, desk);
@@ -214,14 +224,36 @@ impl<P: Protocol> Node<P> {
         }
     }
 
+    fn block(&mut self, now: Time, desk: &mut Desk) {
+        if matches!(self.state, State::Crashed) {
+            return;
+        }
+        self.port.block();
+        self.tell_blocked(now, true, desk);
+    }
+
+    /// What waited goes through: what was sent first, then what arrived.
+    fn unblock(&mut self, now: Time, desk: &mut Desk) {
+        self.port.unblock(now);
+        self.tell_blocked(now, false, desk);
+        self.wake(now, desk);
+    }
+
+    fn tell_blocked(&mut self, now: Time, blocked: bool, desk: &mut Desk) {
+        if let State::Running(host) = &mut self.state {
+            host.handle_blocked(self.clock.read(now), blocked);
+            self.act(now, desk);
+        }
+    }
+
     fn receive(&mut self, now: Time, desk: &mut Desk) -> bool {
-        let mut any = false;
+        let (mut any, own) = (false, self.clock.read(now));
         for _ in 0..BATCH {
             let Some((size, from)) = self.port.receive(&mut desk.incoming[..]) else { break };
             any = true;
             if let State::Running(host) = &mut self.state {
                 // Loopback carries no marks of congestion.
-                host.handle_datagram(now, from, None, BytesMut::from(&desk.incoming[..size]));
+                host.handle_datagram(own, from, None, BytesMut::from(&desk.incoming[..size]));
             }
         }
         any
@@ -230,7 +262,7 @@ impl<P: Protocol> Node<P> {
     /// Sends what there is to send, and notes what happened.
     fn act(&mut self, now: Time, desk: &mut Desk) {
         let State::Running(host) = &mut self.state else { return };
-        while let Some(transmit) = host.poll_transmit(now, &mut desk.packet) {
+        while let Some(transmit) = host.poll_transmit(self.clock.read(now), &mut desk.packet) {
             if self.port.send(now, transmit.destination, &desk.packet[..transmit.size]).is_err() {
                 host.refused(&transmit);
             }

@@ -1,4 +1,11 @@
-use std::{collections::HashMap, io, io::Read, net::SocketAddr, rc::Rc, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    io::Read,
+    net::SocketAddr,
+    rc::Rc,
+    sync::Arc,
+};
 
 use rumormill_lab::Impairment;
 use rumormill_link::{Egress, NetworkConfig};
@@ -11,6 +18,9 @@ use tokio::net::UdpSocket;
 /// as at least 256 B.
 const DISCARD_MAX: usize = 8_192;
 
+/// Packets that a blocked node may have sent: 20 MB of the largest. More are refused, as by a full send buffer.
+const HELD_MAX: usize = 16_384;
+
 /// Which node listens at an address.
 pub(crate) type Numbers = HashMap<SocketAddr, NodeId>;
 
@@ -19,6 +29,8 @@ pub(crate) type Numbers = HashMap<SocketAddr, NodeId>;
 pub(crate) struct Port {
     socket: Rc<UdpSocket>,
     egress: Egress<Parcel>,
+    /// What was sent while the node is blocked.
+    held: Option<VecDeque<Parcel>>,
     numbers: Arc<Numbers>,
 }
 
@@ -31,7 +43,7 @@ struct Parcel {
 
 impl Port {
     pub(crate) fn new(socket: UdpSocket, network: NetworkConfig, seed: u64, numbers: Arc<Numbers>) -> Self {
-        Self { socket: Rc::new(socket), egress: Egress::new(network, seed), numbers }
+        Self { socket: Rc::new(socket), egress: Egress::new(network, seed), held: None, numbers }
     }
 
     pub(crate) const fn socket(&self) -> &Rc<UdpSocket> {
@@ -49,13 +61,37 @@ impl Port {
         self.egress.repair(fault);
     }
 
+    /// From now on nothing is received, and what is sent waits.
+    pub(crate) fn block(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// Whether nothing is received.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// What waited leaves, in order. What the kernel does not take now is lost.
+    pub(crate) fn unblock(&mut self, now: Time) {
+        for Parcel { destination, bytes } in self.held.take().unwrap_or_default() {
+            if self.send(now, destination, &bytes).is_err() {
+                self.egress.refused(bytes.len());
+            }
+        }
+    }
+
+    /// What waited is lost with the process that sent it.
+    pub(crate) fn drop_held(&mut self) {
+        self.held = None;
+    }
+
     /// When the next packet under way is to be handed to the kernel.
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         self.egress.poll_timeout()
     }
 
     /// What the modelled network lost and copied.
-    pub(crate) const fn ledger(&self) -> &Ledger {
+    pub(crate) fn ledger(&self) -> Ledger {
         self.egress.ledger()
     }
 
@@ -64,6 +100,13 @@ impl Port {
     /// # Errors
     /// When the kernel does not take it now; then it was not sent.
     pub(crate) fn send(&mut self, now: Time, destination: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        if let Some(held) = &mut self.held {
+            if held.len() >= HELD_MAX {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            held.push_back(Parcel { destination, bytes: bytes.into() });
+            return Ok(());
+        }
         if self.egress.is_perfect() {
             return hand_over(&self.socket, destination, bytes);
         }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    desk::Desk,
+    desk::{DIALERS_AT_ONCE, Desk},
     node::{Birth, Node},
     port::{Numbers, Port},
 };
@@ -121,20 +121,25 @@ impl<P: Protocol + 'static> Shard<P> {
                     Some(Request::Ask(question)) => self.answer(question),
                     None => return,
                 },
-                () = room.notified() => self.dial(),
+                () = room.notified() => {
+                    self.dial();
+                    tokio::task::yield_now().await;
+                }
                 // Nodes end with their shard or by a panic, which must not pass for silence.
                 Some(Err(ended)) = tasks.join_next() => panic::resume_unwind(ended.into_panic()),
             }
         }
     }
 
-    /// Lets nodes dial while there is room, the one that has waited longest first.
+    /// Lets some nodes dial while there is room, the one that has waited longest first.
     fn dial(&self) {
-        while let Some(place) = self.next_dialer() {
+        for _ in 0..DIALERS_AT_ONCE {
+            let Some(place) = self.next_dialer() else { return };
             let place = &self.nodes[place];
             place.node.borrow_mut().dial(now(self.epoch), &mut self.desk.borrow_mut());
             place.moved.notify_one();
         }
+        self.desk.borrow().room().notify_one();
     }
 
     fn next_dialer(&self) -> Option<usize> {

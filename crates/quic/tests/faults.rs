@@ -6,7 +6,7 @@ mod stage;
 use std::{sync::Arc, time::Duration};
 
 use chatter::{Chatter, Diary, FRIENDS, Greeting, Heard};
-use rumormill_lab::{Action, Cluster, Impairment};
+use rumormill_lab::{Action, Cluster, Impairment, Pace};
 use rumormill_link::NetworkConfig;
 use rumormill_measure::Ledger;
 use rumormill_protocol::{Command, LinkEvent, NodeId, WarmBoot};
@@ -112,6 +112,39 @@ fn a_paused_node_stands_still_and_then_hears_what_waited() {
     act(&mut cluster, ZERO, Action::Resume);
     run_until(&mut cluster, |_| diary.count(0, 2, is_greeting) > heard);
     assert_eq!(census(&mut cluster).nodes[0].alive, 1, "it left as it was told");
+}
+
+#[test]
+fn a_node_whose_clock_is_slow_acts_no_more_often_than_its_clock_says() {
+    let diary = Diary::default();
+    let mut cluster = acquainted(5, &diary);
+    act(&mut cluster, ZERO, Action::Pace(Pace::of(0.1)));
+    let before = ledger(&mut cluster, ZERO);
+    let begun = cluster.now();
+    rest(&mut cluster, Duration::from_millis(500));
+    let sent = ledger(&mut cluster, ZERO).since(&before).messages.iter().sum::<u64>();
+    // A round every 20 ms of its own, and one that was due already.
+    let rounds = ((cluster.now() - begun).as_millis() / 10).div_ceil(20) as u64 + 1;
+    assert!(sent <= rounds * u64::from(FRIENDS), "{sent} messages in {rounds} rounds");
+    act(&mut cluster, ZERO, Action::Pace(Pace::of(1.0)));
+    let heard = diary.count(1, 0, is_greeting);
+    run_until(&mut cluster, |_| diary.count(1, 0, is_greeting) > heard + 10);
+}
+
+#[test]
+fn what_waits_at_a_blocked_node_goes_through_afterwards() {
+    let diary = Diary::default();
+    let mut cluster = acquainted(5, &diary);
+    run_until(&mut cluster, |_| diary.count(0, 2, is_greeting) > 2);
+    act(&mut cluster, ZERO, Action::Block);
+    rest(&mut cluster, Duration::from_millis(100));
+    let heard = [diary.count(0, 2, is_greeting), diary.count(2, 0, is_greeting)];
+    rest(&mut cluster, Duration::from_millis(300));
+    assert_eq!([diary.count(0, 2, is_greeting), diary.count(2, 0, is_greeting)], heard);
+    act(&mut cluster, ZERO, Action::Unblock);
+    run_until(&mut cluster, |_| {
+        diary.count(0, 2, is_greeting) > heard[0] && diary.count(2, 0, is_greeting) > heard[1]
+    });
 }
 
 #[test]

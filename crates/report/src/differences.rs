@@ -53,7 +53,7 @@ fn cell(result: &RunResult, difference: &Difference) -> String {
 }
 
 /// What the table calls a figure.
-fn label(figure: &str) -> String {
+pub(crate) fn label(figure: &str) -> String {
     let path: Vec<_> = figure.split('.').collect();
     match path.as_slice() {
         ["bandwidth", "wire_bytes_per_node_per_second", _] => "wire bytes".to_owned(),

@@ -10,8 +10,7 @@ pub(crate) fn notes(result: &RunResult) -> String {
         status if status.is_valid() => "Verdict: valid\n".to_owned(),
         status => format!("Verdict: not valid: {status}. Figures marked ! say nothing about the protocol.\n"),
     };
-    let of_run =
-        |sentences: &[String]| gathered(sentences.iter().map(|text| split_name(text, &result.variants)));
+    let of_run = |sentences| said_once(sentences, &result.variants);
     let of_each = |say: fn(&Variant) -> Option<String>| {
         let variants = result.variants.iter();
         gathered(variants.filter_map(move |variant| Some((Some(variant.name.as_str()), say(variant)?))))
@@ -21,6 +20,7 @@ pub(crate) fn notes(result: &RunResult) -> String {
         ("  warning  ", of_run(&verdict.warnings)),
         ("  members  ", of_each(|variant| wrong_beliefs(&variant.membership))),
         ("  check    ", of_each(kernel)),
+        ("  agents   ", of_each(agents)),
     ] {
         for sentence in sentences {
             notes += &paragraph(label, &sentence);
@@ -67,6 +67,31 @@ fn kernel(variant: &Variant) -> Option<String> {
         if ours > 0 { format!(", {:.4} times as many", kernel as f64 / ours as f64) } else { String::new() };
     let (kernel, ours) = (units::count(kernel), units::count(ours));
     Some(format!("Nodes handed {ours} B to the kernel, which counted {kernel} B{ratio}."))
+}
+
+/// What a run's verdict says, once each, with all the variants that it says it of.
+pub(crate) fn said_once(sentences: &[String], variants: &[Variant]) -> Vec<String> {
+    gathered(sentences.iter().map(|text| split_name(text, variants)))
+}
+
+/// Who carried the nodes, and how far times between them can be trusted; nothing where it was one process.
+fn agents(variant: &Variant) -> Option<String> {
+    let fleet = variant.fleet.as_ref()?;
+    let mut text = format!(
+        "{} processes carried the nodes; times between them are right to {}",
+        fleet.agents.len(),
+        units::duration_us(fleet.time_uncertainty_us)
+    );
+    let lost: Vec<_> =
+        fleet.agents.iter().filter(|agent| agent.lost).map(|agent| agent.address.as_str()).collect();
+    if !lost.is_empty() {
+        text += &format!(". Lost before the end, with their nodes: those at {}", lost.join(", "));
+    }
+    if fleet.negative_latencies > 0 {
+        let negative = units::count(fleet.negative_latencies);
+        text += &format!(". By the clocks {negative} pairs had a write before it was due; they count as 0");
+    }
+    Some(text + ".")
 }
 
 /// The run's verdict names each variant in front of what it says of it.

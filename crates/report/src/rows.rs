@@ -4,8 +4,11 @@ use rumormill_measure::{Detection, Summary, Variant, units};
 
 use crate::table::Table;
 
+mod agreement;
 mod boot;
 mod faults;
+mod state;
+mod turnover;
 
 /// A cause below this share of a variant's bytes is shown together with the others like it.
 const SMALL_SHARE: f64 = 0.005;
@@ -21,8 +24,12 @@ pub(crate) fn table(variants: &[Variant]) -> Table {
     rows.bandwidth();
     rows.causes();
     rows.convergence();
+    rows.conflicts();
     rows.detection();
+    rows.turnover();
     rows.faults();
+    rows.election();
+    rows.consensus();
     rows.machine();
     rows.table
 }
@@ -57,7 +64,7 @@ impl Rows<'_> {
             let bytes = v.bandwidth.reported_wire_bytes as f64;
             (v.measured_seconds > 0.0).then(|| units::bits_per_second(bytes / v.measured_seconds))
         });
-        self.figures("full state pushed every", |v| {
+        self.figures("state exchanged every", |v| {
             v.bandwidth.reduction.map(|reduction| units::duration_us(reduction.used_interval_us))
         });
         self.figures("  it was to be every", |v| {
@@ -113,6 +120,7 @@ impl Rows<'_> {
         self.figures("t50, p50 of writes", |v| time(&v.convergence.t50_us, |t| t.p50));
         self.figures("t99, p50 of writes", |v| time(&v.convergence.t99_us, |t| t.p50));
         self.figures("t100, p50 of writes", |v| time(&v.convergence.t100_us, |t| t.p50));
+        self.staleness();
     }
 
     fn detection(&mut self) {

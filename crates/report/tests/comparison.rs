@@ -1,9 +1,11 @@
 //! The comparison as text, from results made by hand.
 
+use std::collections::BTreeMap;
+
 use rumormill_measure::{
-    Bandwidth, Boot, Convergence, Detection, Difference, Environment, FaultReport, Layers, LoadReport,
-    METHOD_VERSION, Membership, Reason, Reduction, RunResult, SCHEMA_VERSION, Spread, Summary, Transport,
-    Variant, Verdict, Warning, World,
+    Agent, Bandwidth, Boot, Conflicts, Convergence, Detection, Difference, Environment, FaultReport, Fleet,
+    Layers, LoadReport, METHOD_VERSION, Membership, Reason, Reduction, RunResult, SCHEMA_VERSION, Spread,
+    Staleness, Summary, Transport, Turnover, Variant, Verdict, Warning, World,
 };
 use rumormill_report::comparison;
 
@@ -46,17 +48,23 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
             kernel_wire_bytes_reason: None,
             reported_wire_bytes: (wire * 3_000.0) as u64,
             handed_over_wire_bytes: (wire * 3_000.0) as u64,
+            writes_applied: 0,
             reduction: None,
         },
         convergence: Convergence {
             writes: 30,
+            awaited_pairs: 2_970,
             pairs_us: summary(2_970, 400_000),
             t50_us: summary(30, 350_000),
             t90_us: summary(30, 600_000),
             t99_us: summary(30, 700_000),
             t100_us: summary(30, 800_000),
             unconverged_writes: 0,
+            refused_writes: 0,
         },
+        staleness: None,
+        conflicts: None,
+        turnover: Turnover::default(),
         detection: Detection {
             failures: 1,
             first_suspect_us: summary(1, 200_000),
@@ -67,6 +75,8 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
         },
         membership: Membership { observers: 99, members: 100, alive_pairs: 9_801, ..Membership::default() },
         faults: vec![fault("crash", 2, None, None)],
+        election: None,
+        consensus: None,
         checks_per_period: 1.0,
         scheduler_lag_us: summary(90_000, 800),
         transport: Transport::default(),
@@ -76,11 +86,15 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
             machine_busy_share: Some(0.12),
             foreign_share: Some(0.02),
             swapped_in_pages: Some(0),
+            memory_stalled_share: Some(0.0),
+            memory_available_bytes: Some(1 << 33),
             peak_rss_bytes: 123_456_789,
         },
+        standard_errors: BTreeMap::new(),
         event_hash: None,
         packet_hash: None,
         epidemic: None,
+        fleet: None,
     }
 }
 
@@ -92,6 +106,7 @@ fn fault(kind: &str, at: u64, until: Option<u64>, healed: Option<u64>) -> FaultR
         at_us: us(at),
         until_us: until.map(us),
         healed_us: healed.map(us),
+        agreed_us: None,
     }
 }
 
@@ -100,7 +115,10 @@ fn valid() -> Verdict {
 }
 
 fn saturated() -> Verdict {
-    Verdict::new(&[Reason::SchedulerLag { p99_us: 180_000 }], &[Warning::FewFailures { failures: 1 }])
+    Verdict::new(
+        &[Reason::SchedulerLag { p99_us: 180_000, fits: None }],
+        &[Warning::FewFailures { failures: 1 }],
+    )
 }
 
 fn result(variants: Vec<Variant>) -> RunResult {
@@ -111,6 +129,7 @@ fn result(variants: Vec<Variant>) -> RunResult {
         seed: 1,
         world: World::Local,
         scenario: "compare".into(),
+        scenario_toml: None,
         environment: Environment {
             commit: "0123456789abcdef0123456789abcdef01234567".into(),
             optimised: true,
@@ -274,6 +293,30 @@ fn a_boot_by_joining_has_a_section_and_a_warm_one_has_none() {
 }
 
 #[test]
+fn stale_reads_and_conflicts_have_their_rows_where_there_are_any() {
+    let plain = variant("full", 2_000.0, "full-state", valid());
+    let text = comparison(&result(vec![plain.clone()]));
+    assert!(!text.contains("stale reads") && !text.contains("Conflicts on shared keys"), "{text}");
+    let mut shared = plain.clone();
+    shared.name = "delta".into();
+    shared.staleness = Some(Staleness { share: 0.0123, age_us: summary(40, 300_000) });
+    shared.conflicts = Some(Conflicts {
+        writes: 30,
+        concurrent_pairs: 12,
+        reported_pairs: 11,
+        missed_pairs: 1,
+        invented_pairs: 0,
+    });
+    shared.convergence.refused_writes = 2;
+    let text = comparison(&result(vec![plain, shared]));
+    assert_eq!(row(&text, "stale reads"), ["–", "1.23 %"]);
+    assert_eq!(row(&text, "their age, p50"), ["–", "300 ms"]);
+    assert_eq!(row(&text, "refused"), ["0", "2"]);
+    assert_eq!(row(&text, "neither saw the other"), ["–", "12"]);
+    assert_eq!(row(&text, "missed"), ["–", "1"]);
+}
+
+#[test]
 fn faults_that_end_have_the_time_in_which_they_healed() {
     let mut one = variant("full", 2_000.0, "full-state", valid());
     one.faults = vec![
@@ -329,6 +372,22 @@ fn the_kernel_s_count_stands_beside_the_reported_bytes_or_says_why_not() {
 }
 
 #[test]
+fn several_processes_say_how_far_times_between_them_can_be_trusted() {
+    let mut one = variant("delta", 100.0, "probe", valid());
+    assert!(!comparison(&result(vec![one.clone()])).contains("processes carried"));
+    let agent = |address: &str, lost| Agent { address: address.into(), lost, ..Agent::default() };
+    let agents = vec![agent("10.0.0.1", false), agent("10.0.0.2", true)];
+    one.fleet =
+        Some(Fleet { agents, time_uncertainty_us: 431, negative_latencies: 3, actions_late_us_max: 9 });
+    let text = on_one_line(&comparison(&result(vec![one])));
+    assert!(text.contains("2 processes carried the nodes; times between them are right to 431"), "{text}");
+    assert!(
+        text.contains("Lost before the end, with their nodes: those at 10.0.0.2. By the clocks 3 pairs"),
+        "{text}"
+    );
+}
+
+#[test]
 fn full_state_that_was_sent_less_often_is_said_to_be_so() {
     let mut full = variant("full", 84_200.0, "full-state", valid());
     let reduction = Reduction {
@@ -340,13 +399,13 @@ fn full_state_that_was_sent_less_often_is_said_to_be_so() {
     full.bandwidth.reduction = Some(reduction);
     full.verdict.warn(Warning::Reduced(reduction));
     let text = comparison(&result(vec![full, variant("delta", 2_000.0, "delta", valid())]));
-    assert_eq!(row(&text, "full state pushed every"), ["25.0 s", "–"]);
+    assert_eq!(row(&text, "state exchanged every"), ["25.0 s", "–"]);
     assert_eq!(row(&text, "it was to be every"), ["1.00 s", "–"]);
     assert!(
         text.contains("42.1 × the bytes of delta, pushed every 25.0 s and not every 1.00 s as asked"),
         "{text}"
     );
-    assert!(text.contains("full: The whole state was sent every 25.0 s and not every 1.00 s"), "{text}");
+    assert!(text.contains("full: State was exchanged every 25.0 s and not every 1.00 s"), "{text}");
 }
 
 #[test]

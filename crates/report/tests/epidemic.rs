@@ -15,6 +15,7 @@ fn result(epidemic: Epidemic) -> RunResult {
         seed: 1,
         world: World::Sim,
         scenario: "epidemic".into(),
+        scenario_toml: None,
         environment: Environment::default(),
         verdict: Verdict::of_run(std::slice::from_ref(&variant)),
         variants: vec![variant],

@@ -174,7 +174,13 @@ impl Protocol for AllToAll {
                 self.core.stage = Stage::Gone;
             }
             Command::Put { key, value } if self.core.is_started() => self.put(key, value),
-            Command::Warm(_) | Command::Join { .. } | Command::Leave | Command::Put { .. } => {}
+            Command::Delete { .. } if self.core.is_started() => self.core.delete(),
+            Command::Warm(_)
+            | Command::Join { .. }
+            | Command::Leave
+            | Command::Put { .. }
+            | Command::Delete { .. }
+            | Command::Propose { .. } => {}
         }
     }
 

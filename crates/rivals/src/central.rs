@@ -148,7 +148,13 @@ impl Protocol for Central {
                     Role::Member(reporter) => reporter.wrote(core, &entry),
                 }
             }
-            Command::Warm(_) | Command::Join { .. } | Command::Leave | Command::Put { .. } => {}
+            Command::Delete { .. } if core.is_started() => core.delete(),
+            Command::Warm(_)
+            | Command::Join { .. }
+            | Command::Leave
+            | Command::Put { .. }
+            | Command::Delete { .. }
+            | Command::Propose { .. } => {}
         }
     }
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use rumormill_protocol::{
-    DecodeError, Dot, Entry, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Reader, Status, Value, put_address,
-    put_bytes, put_varint,
+    DecodeError, Dot, Entry, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Reader, Status, Tag, Value,
+    put_address, put_bytes, put_varint,
 };
 
 use crate::roster::Member;
@@ -29,7 +29,12 @@ impl Write {
     }
 
     pub(crate) fn by(self, writer: NodeId) -> Entry {
-        Entry { dot: Dot { writer, counter: self.counter }, key: self.key, value: self.value }
+        Entry {
+            dot: Dot { writer, counter: self.counter },
+            key: self.key,
+            value: self.value,
+            tag: Tag::default(),
+        }
     }
 }
 

@@ -2,8 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use rand::RngExt;
 use rumormill_protocol::{
-    Entry, Event, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES, NodeId, Start, Status, Value, View, WarmBoot,
-    generator,
+    Entry, Event, Key, NodeId, Refusal, Start, Status, Value, View, WarmBoot, generator,
 };
 
 use crate::{
@@ -98,14 +97,22 @@ impl<M> Core<M> {
         self.out.emit(event);
     }
 
-    /// Makes a write of this node's own, unless it is too long.
+    /// Makes a write of this node's own, unless it is too long or there is no room for its key.
     pub(crate) fn put(&mut self, key: Key, value: Value) -> Option<Entry> {
-        if key.len() > MAX_KEY_BYTES || value.len() > MAX_VALUE_BYTES {
+        if let Some(refusal) = Refusal::of(&key, &value) {
+            self.out.emit(Event::Refused(refusal));
             return None;
         }
-        let entry = self.writes.write(self.start.me, self.start.generation, key, value)?;
-        self.out.emit(Event::Wrote(entry.dot));
-        Some(entry)
+        let entry = self.writes.write(self.start.me, self.start.generation, key, value);
+        let event =
+            entry.as_ref().map_or(Event::Refused(Refusal::TooManyKeys), |entry| Event::Wrote(entry.dot));
+        self.out.emit(event);
+        entry
+    }
+
+    /// There are no deletes.
+    pub(crate) fn delete(&mut self) {
+        self.out.emit(Event::Refused(Refusal::Unsupported));
     }
 
     /// Takes in a write that arrived; says whether it was new.

@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use rumormill_protocol::{Dot, Entry, Key, NodeId, Value, WarmBoot};
+use rumormill_protocol::{Dot, Entry, Key, NodeId, Tag, Value, WarmBoot};
 
 use crate::roster::MAX_MEMBERS;
 
@@ -41,7 +41,7 @@ impl Writes {
     /// A write of `writer`'s own in its `life`.
     pub(crate) fn write(&mut self, writer: NodeId, life: u32, key: Key, value: Value) -> Option<Entry> {
         let counter = self.version(writer).max(written_before(life)).checked_add(1)?;
-        let entry = Entry { dot: Dot { writer, counter }, key, value };
+        let entry = Entry { dot: Dot { writer, counter }, key, value, tag: Tag::default() };
         self.insert(&entry).then_some(entry)
     }
 
@@ -100,7 +100,7 @@ mod tests {
 
     fn entry(writer: u32, counter: u64, key: &str) -> Entry {
         let dot = Dot { writer: NodeId(writer), counter };
-        Entry { dot, key: Arc::from(key), value: Arc::from([counter as u8]) }
+        Entry { dot, key: Arc::from(key), value: Arc::from([counter as u8]), tag: Tag::default() }
     }
 
     fn booted() -> Writes {

@@ -1,22 +1,33 @@
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, error::ErrorKind, value_parser};
 use rumormill_measure::World;
 
 use crate::{
     Crypto, Failure, Fidelity, RUMORMILL, Setting, ViewMode,
+    campaign::{Existing, Options},
+    diff,
+    fleet::{Agent, Coordinate, Fleet, FleetArguments},
+    live::Watch,
+    report::{self, Report},
     worlds::{self, Place},
 };
+
+/// What --version says.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (commit ", env!("RUMORMILL_COMMIT"), ")");
 
 const EXAMPLES: &str = "\
 Examples:
   rumormill compare --nodes 50 --seconds 20
   rumormill compare --nodes 10000 --on sim
   rumormill run --preset crash --nodes 200
+  rumormill doctor --nodes 10000
+  rumormill run --preset crash --nodes 200 --on fleet --engine ssh --hosts a,b,c
   rumormill run --preset writes --print > writes.toml
   rumormill run writes.toml --set node.fanout=4
+  rumormill report runs/20260101T120000Z-compare
 
-Exit codes: 0 done and valid, 2 bad input, 3 the result is not valid, 5 the run could not be carried out.
+Exit codes: 0 done and valid, 2 bad input or more nodes than fit, 3 the result is not valid, 5 the run could not be carried out.
 Ctrl-C ends a run early; what it had measured is kept, as a result that is not valid.";
 
 const COMPARE_EXAMPLES: &str = "\
@@ -28,8 +39,8 @@ Examples:
   rumormill compare --nodes 10000 --on sim
   rumormill compare --nodes 100 --on sim --protocols rumormill,all-to-all,central
 
-Where this machine would not carry full state as often as asked, compare sends it less often and says so; --force
-sends it as asked.";
+Where this machine would not carry full state or digests as often as asked, compare sends them less often and says
+so; --force sends them as asked.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -54,9 +65,23 @@ Faults are lists in a scenario file. This one cuts 5 nodes off for 20 s, and res
 
 Kinds of faults: crash, leave, restart, pause, partition, loss, slow. --list says what the presets are.";
 
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  rumormill completions bash > ~/.local/share/bash-completion/completions/rumormill
+  rumormill completions zsh > ~/.zfunc/_rumormill
+  rumormill completions fish > ~/.config/fish/completions/rumormill.fish";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  rumormill doctor --nodes 10000
+  rumormill doctor --nodes 10000 --preset crash --set node.protocol_period=500ms
+  rumormill doctor crash.toml --json
+
+It looks at real nodes on this machine (--on local). Exit codes: 0 they fit, 2 they do not.";
+
 /// Load-tests gossip: what it costs in bandwidth, how fast news converges, how fast failures are noticed
 #[derive(Debug, Parser)]
-#[command(name = "rumormill", version, after_help = EXAMPLES, subcommand_required = true, disable_help_subcommand = true)]
+#[command(name = "rumormill", version = VERSION, after_help = EXAMPLES, subcommand_required = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -70,6 +95,55 @@ pub(crate) enum Command {
     /// Measures one scenario
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
+    /// Compares two results, and says by its exit code whether anything became worse
+    #[command(after_help = diff::EXAMPLES)]
+    Diff(diff::Diff),
+    /// Says whether this machine holds a number of real nodes, and the command that would fix what is missing
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Doctor),
+    /// Makes the report and the other files of a run again, from its result and what was kept beside it
+    #[command(after_help = report::EXAMPLES)]
+    Report(Report),
+    /// Prints the JSON Schema of result.json
+    Schema,
+    /// Prints a script that completes the command line in a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+    /// Measures one scenario on agents that others start: run --on fleet --engine print
+    Coordinate(Coordinate),
+    /// Carries a share of the nodes of a run that another process coordinates
+    Agent(Agent),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// How many nodes (cluster.nodes)
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) nodes: Option<String>,
+    /// The protocol that the nodes speak
+    #[arg(long, value_name = "NAME", default_value = RUMORMILL)]
+    pub(crate) protocol: String,
+    /// How nodes hold what they know, as in run [default: compact]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) view: Option<ViewMode>,
+    /// Processes that carry the nodes, as in run [default: 1]
+    #[arg(long, value_name = "P", value_parser = value_parser!(u16).range(1..=PROCESSES_MAX))]
+    pub(crate) processes: Option<u16>,
+    /// Changes any key of the scenario; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append)]
+    pub(crate) set: Vec<String>,
+    /// Prints what was found as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +181,8 @@ pub(crate) struct Run {
     pub(crate) protocol: String,
     #[command(flatten)]
     pub(crate) common: Common,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArguments,
 }
 
 /// Where a scenario comes from, which the options then change.
@@ -116,21 +192,24 @@ pub(crate) struct Source {
     /// The scenario file
     #[arg(value_name = "SCENARIO.toml")]
     pub(crate) file: Option<PathBuf>,
-    /// A scenario that is built in: idle, writes, crash, join, epidemic or compare
+    /// A scenario that is built in: idle, writes, crash, join, epidemic, compare, or one of the others of run --list
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
 }
 
 /// What both commands take. Numbers stay texts here: the scenario knows what its keys take.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Common {
     /// How many nodes (cluster.nodes)
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) nodes: Option<String>,
-    /// The world the nodes live in: local, real QUIC nodes in this process, or sim, the same nodes in virtual time
-    /// [default: local; of an epidemic: sim, the only one]
+    /// The world the nodes live in: local, real QUIC nodes on this machine, sim, the same nodes in virtual time, or fleet,
+    /// real nodes on many machines [default: local; of an epidemic: sim, the only one]
     #[arg(long, value_name = "WORLD", value_parser = world)]
     pub(crate) on: Option<World>,
+    /// Processes that carry the nodes of the world local, each with descriptors and memory of its own [default: 1]
+    #[arg(long, value_name = "P", value_parser = value_parser!(u16).range(1..=PROCESSES_MAX))]
+    pub(crate) processes: Option<u16>,
     /// What is simulated of a connection [default: message]
     #[arg(long, value_name = "WHAT", help_heading = OF_SIM)]
     pub(crate) fidelity: Option<Fidelity>,
@@ -140,8 +219,9 @@ pub(crate) struct Common {
     /// Threads that carry the nodes [default: the cores of this machine]
     #[arg(long, value_name = "N", help_heading = OF_SIM, value_parser = value_parser!(u16).range(1..=SHARDS_MAX))]
     pub(crate) shards: Option<u16>,
-    /// How nodes hold what they think of all others; it changes nothing but memory [default: compact]
-    #[arg(long, value_name = "HOW", help_heading = OF_SIM)]
+    /// How nodes hold what they know: what all of them know once, or each everything by itself, as on machines of their
+    /// own; it changes nothing but memory and CPU [default: compact]
+    #[arg(long, value_name = "HOW")]
     pub(crate) view: Option<ViewMode>,
     /// How many seconds are measured (phases.measure)
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
@@ -149,6 +229,9 @@ pub(crate) struct Common {
     /// The source of all chance (seed)
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) seed: Option<String>,
+    /// How often everything is run, each time with other chance derived from the seed (repetitions)
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    pub(crate) repetitions: Option<String>,
     /// Changes any key of the scenario, such as node.fanout=4; may be repeated, and wins over everything else
     #[arg(long, value_name = "KEY=VALUE", action = ArgAction::Append)]
     pub(crate) set: Vec<String>,
@@ -156,8 +239,11 @@ pub(crate) struct Common {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Replaces the result that a directory already holds
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub(crate) overwrite: bool,
+    /// Runs what the directory of --out does not hold yet
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
     /// Runs what only the estimate of this machine's strength speaks against
     #[arg(long)]
     pub(crate) force: bool,
@@ -167,9 +253,14 @@ pub(crate) struct Common {
     /// Shows no progress
     #[arg(long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) watch: Watch,
 }
 
 const OF_SIM: &str = "Options of the world sim";
+
+/// The most processes that carry nodes.
+const PROCESSES_MAX: i64 = 256;
 
 /// The most threads that carry simulated nodes.
 const SHARDS_MAX: i64 = 1024;
@@ -202,7 +293,21 @@ impl Common {
             crypto: self.crypto.unwrap_or(Crypto::Null),
             shards: self.shards.map_or_else(worlds::cores, usize::from),
             view: self.view.unwrap_or(ViewMode::Compact),
+            fleet: self
+                .processes
+                .filter(|&processes| world == World::Local && processes > 1)
+                .map(|processes| Arc::new(Fleet::local(usize::from(processes)))),
         }
+    }
+
+    /// What concerns all runs alike.
+    pub(crate) fn options(&self) -> Options {
+        let existing = match (self.overwrite, self.resume) {
+            (true, _) => Existing::Overwrite,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Refuse,
+        };
+        Options { out: self.out.clone(), existing, json: self.json, quiet: self.quiet, watch: self.watch }
     }
 
     /// An option that was given and means something in virtual time alone.
@@ -211,7 +316,6 @@ impl Common {
             Self { fidelity: Some(_), .. } => Some("--fidelity"),
             Self { crypto: Some(_), .. } => Some("--crypto"),
             Self { shards: Some(_), .. } => Some("--shards"),
-            Self { view: Some(_), .. } => Some("--view"),
             _ => None,
         }
     }
@@ -242,12 +346,19 @@ impl Arguments {
     }
 }
 
+/// The script that completes the command line in a shell.
+pub(crate) fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "rumormill", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
 fn world(name: &str) -> Result<World, String> {
     match name {
         "local" => Ok(World::Local),
         "sim" => Ok(World::Sim),
-        "fleet" => Err("the world fleet is not part of this version, which has local and sim".into()),
-        _ => Err("there is no such world; this version has local and sim".into()),
+        "fleet" => Ok(World::Fleet),
+        _ => Err("there is no such world, but local, sim and fleet".into()),
     }
 }
 

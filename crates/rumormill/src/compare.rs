@@ -1,4 +1,4 @@
-//! What `compare` runs side by side: the node's two ways to pass on state, protocols, or worlds.
+//! What `compare` runs side by side: the node's ways to pass on state, protocols, or worlds.
 
 use rumormill_lab::{Scenario, StateMode};
 use rumormill_measure::World;
@@ -6,8 +6,9 @@ use rumormill_measure::World;
 use crate::{
     Failure, Plan, RUMORMILL, Registry,
     arguments::{Common, Compare, Source},
+    campaign::Campaign,
     epidemic, full_state,
-    plan::{Variant, refuse_unfit},
+    plan::Variant,
     source,
     worlds::Place,
 };
@@ -15,38 +16,46 @@ use crate::{
 /// What is compared where nothing else is asked for.
 const PRESET: &str = "compare";
 
-pub(crate) fn plan(asked: Compare, registry: &Registry) -> Result<Plan, Failure> {
+pub(crate) fn campaign(asked: Compare, registry: &Registry) -> Result<Campaign, Failure> {
     let Compare { mut source, protocols, worlds, common } = asked;
     if source == Source::default() {
         source.preset = Some(PRESET.to_owned());
     }
+    if common.world() == World::Fleet {
+        let problem = "compare runs on local, with --processes if need be, or on sim: use run for a fleet";
+        return Err(Failure::BadInput(problem.into()));
+    }
     let simulated = common.world() == World::Sim || !worlds.is_empty();
-    let scenario = source::scenario(&source, simulated, &common)?;
-    epidemic::refuse(&scenario)?;
-    let variants = match (protocols.as_slice(), worlds.as_slice()) {
-        ([], []) => full_and_delta(&scenario, &common)?,
-        (protocols, []) => of_protocols(protocols, &scenario, &common, registry)?,
-        (protocols, worlds) => in_worlds(worlds, protocols, &scenario, &common, registry)?,
+    let series = source::series(&source, simulated, &common)?;
+    let plan = |scenario: Scenario| {
+        epidemic::refuse(&scenario)?;
+        let variants = match (protocols.as_slice(), worlds.as_slice()) {
+            ([], []) => ways_of_state(&scenario, &common)?,
+            (protocols, []) => of_protocols(protocols, &scenario, &common, registry)?,
+            (protocols, worlds) => in_worlds(worlds, protocols, &scenario, &common, registry)?,
+        };
+        Plan::assemble(scenario, variants, &common, registry)
     };
-    Plan::assemble(scenario, variants, common, registry)
+    Campaign::new(&series, common.options(), plan)
 }
 
-fn full_and_delta(scenario: &Scenario, common: &Common) -> Result<Vec<Variant>, Failure> {
+fn ways_of_state(scenario: &Scenario, common: &Common) -> Result<Vec<Variant>, Failure> {
     if scenario.node.state != StateMode::Delta {
         let problem =
             "node.state cannot be set, for compare runs all its values: use run to measure one alone";
         return Err(Failure::BadInput(problem.into()));
     }
-    let [mut full, delta] = [StateMode::Full, StateMode::Delta].map(|state| {
+    let variants = [StateMode::Full, StateMode::Delta, StateMode::Digest].map(|state| {
         let mut scenario = scenario.clone();
         scenario.node.state = state;
-        Variant::of(&scenario, RUMORMILL, common.setting())
+        let mut variant = Variant::of(&scenario, RUMORMILL, common.setting());
+        variant.reduction = variant.needed_reduction(common);
+        if let Some(reduction) = &variant.reduction {
+            variant.scenario.node.full_interval = full_state::used_interval(reduction);
+        }
+        variant
     });
-    full.reduction = full.needed_reduction(common);
-    if let Some(reduction) = &full.reduction {
-        full.scenario.node.full_interval = full_state::used_interval(reduction);
-    }
-    Ok(vec![full, delta])
+    Ok(variants.into())
 }
 
 fn of_protocols(
@@ -59,9 +68,7 @@ fn of_protocols(
     let named = named?;
     refuse_twins("--protocols", &named)?;
     let variant = |name| Variant { name, ..Variant::of(scenario, name, common.setting()) };
-    let variants: Vec<_> = named.into_iter().map(variant).collect();
-    refuse_unfit(&variants, common)?;
-    Ok(variants)
+    Ok(named.into_iter().map(variant).collect())
 }
 
 /// One protocol in each of the worlds.
@@ -95,7 +102,6 @@ fn in_worlds(
     let variants: Vec<_> = worlds.iter().map(variant).collect();
     let options: Vec<_> = variants.iter().map(|variant| variant.setting.to_string()).collect();
     refuse_twins("--worlds", &options)?;
-    refuse_unfit(&variants, common)?;
     Ok(variants)
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::Failure;
+use crate::{Failure, campaign::Existing};
 
 /// Runs of one scenario that may begin within one second in one place.
 const SAME_SECOND_MAX: u32 = 100;
@@ -20,9 +20,9 @@ pub(crate) struct RunDirectory {
 
 impl RunDirectory {
     /// Takes the directory asked for, or makes a new one under `runs/`. Nothing that is there is touched.
-    pub(crate) fn claim(asked: Option<&Path>, overwrite: bool, scenario: &str) -> Result<Self, Failure> {
+    pub(crate) fn claim(asked: Option<&Path>, existing: Existing, scenario: &str) -> Result<Self, Failure> {
         let directory = match asked {
-            Some(path) => Self::open(path, overwrite)?,
+            Some(path) => Self::open(path, existing)?,
             None => Self::make(scenario)?,
         };
         directory.try_writing().map_err(|error| {
@@ -31,12 +31,18 @@ impl RunDirectory {
         Ok(directory)
     }
 
-    fn open(path: &Path, overwrite: bool) -> Result<Self, Failure> {
+    /// A directory that is there.
+    pub(crate) fn of_run(path: &Path) -> Self {
+        Self { path: path.to_owned(), made: false }
+    }
+
+    fn open(path: &Path, existing: Existing) -> Result<Self, Failure> {
         let shown = path.display();
         let made = match fs::read_dir(path).map(|mut entries| entries.next().is_some()) {
-            Ok(true) if !overwrite => {
+            Ok(true) if existing == Existing::Refuse => {
                 let problem = format!(
-                    "--out {shown} is not empty: choose another, or give --overwrite to replace its result"
+                    "--out {shown} is not empty: choose another, or give --overwrite to replace its result, or --resume to \
+                     finish it"
                 );
                 return Err(Failure::BadInput(problem));
             }
@@ -68,6 +74,30 @@ impl RunDirectory {
             }
         }
         Ok(Self { path, made: true })
+    }
+
+    /// The directory of one run of many below this one.
+    pub(crate) fn within(&self, name: &str) -> Result<Self, Failure> {
+        let path = self.path.join(name);
+        fs::create_dir_all(&path)
+            .map_err(|error| Failure::Undone(format!("{} cannot be made: {error}", path.display())))?;
+        Ok(Self { path, made: true })
+    }
+
+    /// Whether nothing is in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn forget(&self, name: &str) -> Result<(), Failure> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::Undone(format!("cannot remove {}: {error}", path.display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn try_writing(&self) -> io::Result<()> {
@@ -125,10 +155,10 @@ mod tests {
     fn a_directory_made_for_a_run_that_leaves_nothing_goes_away() {
         let home = tempfile::tempdir().expect("a temporary directory");
         let asked = home.path().join("result");
-        drop(RunDirectory::claim(Some(&asked), false, "idle").expect("it can be made"));
+        drop(RunDirectory::claim(Some(&asked), Existing::Refuse, "idle").expect("it can be made"));
         assert!(!asked.exists());
         fs::create_dir(&asked).expect("it is gone");
-        drop(RunDirectory::claim(Some(&asked), false, "idle").expect("it is empty"));
+        drop(RunDirectory::claim(Some(&asked), Existing::Refuse, "idle").expect("it is empty"));
         assert!(asked.exists(), "what was there before stays");
     }
 
@@ -137,9 +167,11 @@ mod tests {
         let home = tempfile::tempdir().expect("a temporary directory");
         fs::write(home.path().join("result.json"), "old").expect("writable");
         fs::write(home.path().join("notes"), "mine").expect("writable");
-        let refusal = RunDirectory::claim(Some(home.path()), false, "idle").expect_err("not empty");
+        let refusal =
+            RunDirectory::claim(Some(home.path()), Existing::Refuse, "idle").expect_err("not empty");
         assert!(matches!(refusal, Failure::BadInput(sentence) if sentence.contains("--overwrite")));
-        let directory = RunDirectory::claim(Some(home.path()), true, "idle").expect("asked for");
+        let directory =
+            RunDirectory::claim(Some(home.path()), Existing::Overwrite, "idle").expect("asked for");
         assert_eq!(fs::read_to_string(home.path().join("result.json")).expect("still there"), "old");
         directory.write("result.json", b"new").expect("writable");
         assert_eq!(fs::read_to_string(home.path().join("result.json")).expect("written"), "new");

@@ -39,6 +39,11 @@ pub(crate) fn variant(scenario: &Scenario, run: &Run) -> Result<plan::Variant, F
             "{option} is an option for clusters, and an epidemic has none"
         )));
     }
+    if common.watch.metrics.is_some() {
+        return Err(Failure::BadInput(
+            "--metrics shows the nodes of a cluster, and an epidemic has none".to_owned(),
+        ));
+    }
     if run.protocol != RUMORMILL {
         let problem =
             format!("--protocol {}: an epidemic has rules of its own and no protocol", run.protocol);

@@ -1,42 +1,44 @@
-use rumormill_lab::{ClusterError, Equipment, environment, raise_descriptor_limit, run_variant};
+use rumormill_lab::{Cluster, Equipment, environment, raise_descriptor_limit, run_variant};
 use rumormill_measure::{
-    Environment, METHOD_VERSION, Reason, RunResult, SCHEMA_VERSION, Status, Variant, Verdict, Warning,
+    Environment, METHOD_VERSION, Reason, RunResult, SCHEMA_VERSION, Variant, Verdict, Warning, World,
     differences,
 };
+use rumormill_report::Record;
 
 use crate::{
-    Failure, Plan, Registry, directory::RunDirectory, epidemic, interruption::Interruption, output, plan,
-    progress::Display,
+    Failure, Plan, Registry, directory::RunDirectory, doctor, epidemic, exports, fleet,
+    interruption::Interruption, live::Endpoint, needs::Needs, plan, progress::Display, theory, worlds,
 };
 
-/// Runs a plan, leaves its files and shows its result.
-pub(crate) fn execute(plan: &Plan, registry: &Registry) -> Result<Status, Failure> {
-    let interruption = Interruption::watch(plan.quiet)?;
-    let directory = RunDirectory::claim(plan.out.as_deref(), plan.overwrite, &plan.scenario.name)?;
+/// The file that every run leaves.
+pub(crate) const RESULT: &str = "result.json";
+
+/// Runs a plan. Returns the result, and what it rests on, variant by variant.
+pub(crate) fn run(
+    plan: &Plan,
+    registry: &Registry,
+    display: &mut Display<std::io::Stderr>,
+    interruption: &Interruption,
+    endpoint: Option<&Endpoint>,
+) -> Result<(RunResult, Vec<Record>), Failure> {
     // What is granted is what `capacity` counted on; a refusal shows when sockets are opened.
     let _ = raise_descriptor_limit();
-    let mut display = Display::stderr(plan.quiet, interruption.clone());
-    let result = match &plan.scenario.epidemic {
+    match &plan.scenario.epidemic {
         Some(settings) => {
-            let variant = epidemic::measure(plan, settings, &mut display, &interruption);
-            Ok(result(plan, here(), vec![variant]))
+            let variant = epidemic::measure(plan, settings, display, interruption);
+            Ok((result(plan, here(), vec![variant]), vec![Record::default()]))
         }
-        None => measure(plan, registry, &mut display, &interruption),
-    };
-    display.clear();
-    let result = result?;
-    let json = serde_json::to_string_pretty(&result)
-        .map_err(|error| Failure::Undone(format!("the result cannot be written as JSON: {error}")))?
-        + "\n";
-    save(&directory, plan, &json)?;
-    let place = format!("Result: {}", directory.path().join("result.json").display());
-    if plan.json {
-        display.say(&place);
-        output::print(&json)?;
-    } else {
-        output::print(&format!("{}\n{place}\n", rumormill_report::comparison(&result).trim_end()))?;
+        None => measure(plan, registry, display, interruption, endpoint),
     }
-    Ok(result.verdict.status)
+}
+
+/// A result as its file has it.
+pub(crate) fn json(result: &RunResult) -> Result<String, Failure> {
+    serde_json::to_string_pretty(result).map(|text| text + "\n").map_err(unwritable)
+}
+
+fn unwritable(error: serde_json::Error) -> Failure {
+    Failure::Undone(format!("the result cannot be written as JSON: {error}"))
 }
 
 fn measure(
@@ -44,14 +46,19 @@ fn measure(
     registry: &Registry,
     display: &mut Display<std::io::Stderr>,
     interruption: &Interruption,
-) -> Result<RunResult, Failure> {
+    endpoint: Option<&Endpoint>,
+) -> Result<(RunResult, Vec<Record>), Failure> {
     let (count, nodes) = (plan.variants.len(), plan.scenario.cluster.nodes);
-    let most = humantime::format_duration(plan.duration_max());
     let (name, first) = (&plan.scenario.name, &plan.variants[0]);
     let world = first.setting.world;
     let place = if plan.crosses_worlds() { "in several worlds".to_owned() } else { format!("on {world}") };
+    let most = humantime::format_duration(plan.duration_max());
     display.say(&format!("{name}: {nodes} nodes {place}, at most {most} besides booting and settling"));
-    let mut variants = Vec::with_capacity(count);
+    if world == World::Local {
+        let needs = Needs::of(&first.scenario, first.protocol, &first.setting);
+        display.say(&format!("{name}: estimated to take {}", doctor::estimate(&needs, worlds::cores())));
+    }
+    let (mut variants, mut records) = (Vec::with_capacity(count), Vec::with_capacity(count));
     let mut environment = here();
     // The last one listed is the cheapest and runs first: memory that the allocator keeps from one variant would
     // be counted in the next one's peak.
@@ -61,12 +68,14 @@ fn measure(
             continue;
         }
         display.begin(format!("{} ({} of {count})", variant.name, at + 1));
-        let (equipment, measured) = run(registry, variant, display)?;
+        let (equipment, measured, record) = one(registry, variant, display, interruption, endpoint)?;
         equip(&mut environment, equipment);
         variants.push(measured);
+        records.push(record);
     }
     variants.reverse();
-    Ok(result(plan, environment, variants))
+    records.reverse();
+    Ok((result(plan, environment, variants), records))
 }
 
 fn result(plan: &Plan, environment: Environment, variants: Vec<Variant>) -> RunResult {
@@ -80,6 +89,7 @@ fn result(plan: &Plan, environment: Environment, variants: Vec<Variant>) -> RunR
         seed: plan.scenario.seed,
         world: plan.variants[0].setting.world,
         scenario: plan.scenario.name.clone(),
+        scenario_toml: Some(plan.scenario_toml()),
         environment,
         verdict: verdict(&variants, plan.variants.len()),
         variants,
@@ -87,25 +97,42 @@ fn result(plan: &Plan, environment: Environment, variants: Vec<Variant>) -> RunR
     }
 }
 
-fn run(
+fn one(
     registry: &Registry,
     variant: &plan::Variant,
     display: &mut Display<std::io::Stderr>,
-) -> Result<(Equipment, Variant), ClusterError> {
+    interruption: &Interruption,
+    endpoint: Option<&Endpoint>,
+) -> Result<(Equipment, Variant, Record), Failure> {
     let warning = variant.reduction.map(Warning::Reduced);
     if let Some(warning) = &warning {
         display.say(&format!("{}: {warning}", variant.name));
     }
-    let cluster = registry.launch(variant.protocol, &variant.scenario, &variant.setting)?;
+    let (cluster, _crew): (Box<dyn Cluster>, _) = match &variant.setting.fleet {
+        None => (registry.launch(variant.protocol, &variant.scenario, &variant.setting)?, None),
+        Some(fleet) => {
+            let (interrupted, cores) = (|| interruption.is_asked(), worlds::cores());
+            let say = &mut |sentence: &str| display.say(&format!("{}: {sentence}", variant.name));
+            let (cluster, crew) = fleet::launch(fleet, variant, cores, &interrupted, say)?;
+            (Box::new(cluster), Some(crew))
+        }
+    };
     let equipment = cluster.equipment();
-    let mut measured = run_variant(&variant.scenario, variant.name, variant.protocol, cluster, display)?;
+    let mut watched = Endpoint::beside(endpoint, display, &variant.scenario.name, variant.name);
+    let (mut measured, recording) =
+        run_variant(&variant.scenario, variant.name, variant.protocol, cluster, &mut watched)?;
     measured.world = Some(variant.setting.world);
     measured.fidelity = variant.setting.simulates().map(|fidelity| fidelity.to_string());
     measured.bandwidth.reduction = variant.reduction;
     if let Some(warning) = warning {
         measured.verdict.warn(warning);
     }
-    Ok((equipment, measured))
+    let record = Record {
+        histograms: recording.histograms,
+        spans: recording.series.spans(),
+        theory: theory::of(variant),
+    };
+    Ok((equipment, measured, record))
 }
 
 /// The verdict on a run that was to have `planned` variants: those that are missing were not begun, because it was
@@ -121,7 +148,8 @@ fn verdict(variants: &[Variant], planned: usize) -> Verdict {
     verdict
 }
 
-fn here() -> Environment {
+/// This program and its machine.
+pub(crate) fn here() -> Environment {
     Environment { commit: env!("RUMORMILL_COMMIT").to_owned(), ..environment() }
 }
 
@@ -134,9 +162,17 @@ fn equip(environment: &mut Environment, equipment: Equipment) {
     of.crypto_provider = crypto_provider.or(of.crypto_provider.take());
 }
 
-/// The result comes last: where it is, all of the run is.
-fn save(directory: &RunDirectory, plan: &Plan, json: &str) -> Result<(), Failure> {
-    for (name, content) in [("scenario.toml", plan.scenario_toml().as_str()), ("result.json", json)] {
+/// Leaves the files of a run. The result comes last: where it is, all of the run is.
+pub(crate) fn save(
+    directory: &RunDirectory,
+    scenario: &str,
+    result: &RunResult,
+    records: &[Record],
+) -> Result<(), Failure> {
+    let json = json(result)?;
+    let value = serde_json::to_value(result).map_err(unwritable)?;
+    exports::write(directory, result, &value, records)?;
+    for (name, content) in [("scenario.toml", scenario), (RESULT, &json)] {
         directory.write(name, content.as_bytes()).map_err(|error| {
             Failure::Undone(format!("cannot write {}: {error}", directory.path().join(name).display()))
         })?;

@@ -1,36 +1,50 @@
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use humantime::format_duration;
-use rumormill_lab::{Scenario, StateMode};
+use rumormill_lab::{Resources, Scenario, StateMode};
 use rumormill_measure::{Reduction, World};
+use rumormill_report::result_schema;
 
 use crate::{
     Failure, RUMORMILL, Registry, Setting,
-    arguments::{Command, Common},
-    capacity, compare, epidemic, full_state, presets, source, worlds,
+    arguments::{self, Command, Common, Doctor},
+    campaign::Campaign,
+    capacity, compare,
+    diff::Diff,
+    epidemic,
+    fleet::{self, Agent},
+    full_state, heartbeats, presets,
+    report::Report,
+    source, worlds,
 };
 
 /// What is to be done, checked.
 pub(crate) enum Task {
-    /// Print this text: a scenario file, or the list of presets.
+    /// Print this text: a scenario file, the list of presets or the schema of results.
     Print(String),
     /// Run these variants.
-    Measure(Box<Plan>),
+    Measure(Box<Campaign>),
+    /// Look at this machine.
+    Examine(Box<Doctor>),
+    /// Make a run's files again.
+    Report(Report),
+    /// Hold two results against each other.
+    Compare(Diff),
+    /// Carry a share of another process's run.
+    Serve(Box<Agent>),
 }
 
-/// Variants to measure, and where the result goes.
+/// Variants to measure side by side.
+#[derive(Clone)]
 pub(crate) struct Plan {
     /// What variants have in common.
     pub(crate) scenario: Scenario,
     /// In the order in which the result lists them; at least one.
     pub(crate) variants: Vec<Variant>,
-    pub(crate) out: Option<PathBuf>,
-    pub(crate) overwrite: bool,
-    pub(crate) json: bool,
-    pub(crate) quiet: bool,
 }
 
 /// One entry of the result.
+#[derive(Clone)]
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
     pub(crate) protocol: &'static str,
@@ -46,23 +60,43 @@ impl Task {
     pub(crate) fn resolve(command: Command, registry: &Registry) -> Result<Self, Failure> {
         let run = match command {
             Command::Compare(asked) => {
-                return compare::plan(asked, registry).map(Box::new).map(Self::Measure);
+                return compare::campaign(asked, registry).map(Box::new).map(Self::Measure);
             }
+            Command::Diff(asked) => return Ok(Self::Compare(asked)),
+            Command::Completions(asked) => return Ok(Self::Print(arguments::completions(asked.shell))),
+            Command::Doctor(asked) => return Ok(Self::Examine(Box::new(asked))),
+            Command::Schema => return Ok(Self::Print(result_schema())),
+            Command::Report(asked) => return Ok(Self::Report(asked)),
             Command::Run(run) if run.list => return Ok(Self::Print(presets::list())),
             Command::Run(run) => run,
+            Command::Coordinate(asked) => asked.into_run()?,
+            Command::Agent(asked) => return Ok(Self::Serve(Box::new(asked))),
         };
-        let scenario = source::scenario(&run.source, run.common.world() == World::Sim, &run.common)?;
+        let series = source::series(&run.source, run.common.world() == World::Sim, &run.common)?;
         if run.print {
-            return Ok(Self::Print(scenario.to_toml()));
+            return Ok(Self::Print(series.to_toml()));
         }
-        if scenario.epidemic.is_some() {
-            let variants = vec![epidemic::variant(&scenario, &run)?];
-            return Plan::assemble(scenario, variants, run.common, registry).map(Box::new).map(Self::Measure);
+        let mut setting = run.common.setting();
+        if setting.world == World::Fleet {
+            let fleet = run.fleet.fleet(series.cells.first().map_or("", |cell| &cell.scenario.name))?;
+            if run.fleet.dry_run {
+                return fleet::dry_run(&fleet).map(Self::Print);
+            }
+            setting.fleet = Some(fleet);
+        } else if let Some(option) = run.fleet.given() {
+            let problem = format!("{option} is an option of the world fleet, which is not asked for");
+            return Err(Failure::BadInput(problem));
         }
-        let protocol = registry.named("--protocol", &run.protocol)?;
-        let variants = vec![Variant::of(&scenario, protocol, run.common.setting())];
-        refuse_unfit(&variants, &run.common)?;
-        Plan::assemble(scenario, variants, run.common, registry).map(Box::new).map(Self::Measure)
+        let plan = |scenario: Scenario| {
+            let variant = if scenario.epidemic.is_some() {
+                epidemic::variant(&scenario, &run)?
+            } else {
+                let protocol = registry.named("--protocol", &run.protocol)?;
+                Variant::of(&scenario, protocol, setting.clone())
+            };
+            Plan::assemble(scenario, vec![variant], &run.common, registry)
+        };
+        Campaign::new(&series, run.common.options(), plan).map(Box::new).map(Self::Measure)
     }
 }
 
@@ -71,7 +105,7 @@ impl Plan {
     pub(crate) fn assemble(
         scenario: Scenario,
         variants: Vec<Variant>,
-        common: Common,
+        common: &Common,
         registry: &Registry,
     ) -> Result<Self, Failure> {
         let simulated = variants.iter().any(|variant| variant.setting.world == World::Sim);
@@ -79,15 +113,39 @@ impl Plan {
             let problem = format!("{option} is an option of the world sim, which is not asked for");
             return Err(Failure::BadInput(problem));
         }
+        if common.processes.is_some() && variants.iter().all(|variant| variant.setting.world != World::Local)
+        {
+            let problem = "--processes is an option of the world local, which is not asked for";
+            return Err(Failure::BadInput(problem.into()));
+        }
+        for Variant { setting, scenario, .. } in &variants {
+            let (nodes, processes) = (scenario.cluster.nodes, setting.processes());
+            if processes > nodes {
+                return Err(Failure::BadInput(format!(
+                    "cluster.nodes is {nodes}, but {processes} processes are to carry them: each carries one at least"
+                )));
+            }
+        }
+        let there = Resources::here();
         for Variant { setting, protocol, scenario, .. } in &variants {
-            let limits = capacity::Limits::of(setting.world);
-            capacity::check(scenario.cluster.nodes, limits).map_err(Failure::BadInput)?;
+            capacity::check(scenario, protocol, setting, common.force, &there)?;
             if let Some(refusal) = registry.refusal(protocol, scenario, setting) {
                 return Err(Failure::BadInput(refusal));
             }
+            let estimated = setting.world == World::Local && *protocol == RUMORMILL && !common.force;
+            if estimated && let Some(refusal) = heartbeats::refusal(scenario, worlds::cores()) {
+                return Err(Failure::BadInput(refusal));
+            }
         }
-        let Common { out, overwrite, json, quiet, .. } = common;
-        Ok(Self { scenario, variants, out, overwrite, json, quiet })
+        Ok(Self { scenario, variants })
+    }
+
+    /// The same with the chance of another repetition, counted from 0.
+    pub(crate) fn repetition(&self, number: u64) -> Self {
+        let mut plan = self.clone();
+        plan.scenario = plan.scenario.repetition(number);
+        plan.variants.iter_mut().for_each(|variant| variant.scenario = variant.scenario.repetition(number));
+        plan
     }
 
     /// Whether the variants differ in their world alone.
@@ -107,11 +165,21 @@ impl Plan {
 
     /// The scenario file that repeats this run, or one variant of it.
     pub(crate) fn scenario_toml(&self) -> String {
+        self.head() + &self.scenario.to_toml()
+    }
+
+    /// What a scenario file says first: with what it was measured.
+    pub(crate) fn head(&self) -> String {
         if self.scenario.epidemic.is_some() {
-            return self.scenario.to_toml();
+            return String::new();
         }
         let quoted: Vec<_> = self.variants.iter().map(|variant| format!("\"{}\"", variant.name)).collect();
-        let names = quoted.join(" and ");
+        let names = match quoted.as_slice() {
+            [others @ .., two, one] => {
+                others.iter().map(|name| format!("{name}, ")).collect::<String>() + two + " and " + one
+            }
+            alone => alone.concat(),
+        };
         let first = &self.variants[0];
         let mut head = if self.crosses_worlds() {
             let worlds = self
@@ -137,7 +205,7 @@ impl Plan {
                 "# \"{name}\" was measured at a node.full_interval of {used}, which this machine carries.\n"
             );
         }
-        head + &self.scenario.to_toml()
+        head
     }
 }
 
@@ -147,6 +215,7 @@ impl Variant {
         let name = match (protocol, scenario.node.state) {
             (RUMORMILL, StateMode::Delta) => "delta",
             (RUMORMILL, StateMode::Full) => "full",
+            (RUMORMILL, StateMode::Digest) => "digest",
             (other, _) => other,
         };
         Self { name, protocol, scenario: scenario.clone(), setting, reduction: None }
@@ -159,16 +228,6 @@ impl Variant {
         }
         full_state::reduction(&self.scenario, worlds::cores())
     }
-}
-
-/// Refuses variants of which one would have to send less often than asked.
-pub(crate) fn refuse_unfit(variants: &[Variant], common: &Common) -> Result<(), Failure> {
-    for variant in variants {
-        if let Some(reduction) = variant.needed_reduction(common) {
-            return Err(Failure::BadInput(full_state::refusal(&variant.scenario, &reduction)));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -186,8 +245,12 @@ mod tests {
 
     fn plan(options: &str) -> Box<Plan> {
         match task(options).expect("a valid scenario") {
-            Task::Measure(plan) => plan,
+            Task::Measure(campaign) => Box::new(campaign.into_plan()),
             Task::Print(text) => panic!("no run but {text}"),
+            Task::Examine(asked) => panic!("no run but {asked:?}"),
+            Task::Report(asked) => panic!("no run but {asked:?}"),
+            Task::Compare(asked) => panic!("no run but {asked:?}"),
+            Task::Serve(asked) => panic!("no run but {asked:?}"),
         }
     }
 
@@ -196,15 +259,17 @@ mod tests {
                             --set node.full_interval=1ms";
 
     #[test]
-    fn compare_sends_full_state_less_often_where_it_does_not_fit_and_leaves_delta_alone() {
+    fn compare_sends_state_less_often_where_it_does_not_fit_and_leaves_delta_alone() {
         let plan = plan(&format!("compare {TOO_MUCH}"));
-        let [full, delta] = plan.variants.as_slice() else { panic!("two variants") };
+        let [full, delta, digest] = plan.variants.as_slice() else { panic!("three variants") };
         let reduction = full.reduction.expect("it does not fit");
         let used = full.scenario.node.full_interval;
         assert_eq!(used, Duration::from_micros(reduction.used_interval_us));
         assert!(used >= Duration::from_secs(1) && used.subsec_nanos() == 0, "{used:?}");
         assert_eq!(delta.scenario.node.full_interval, Duration::from_millis(1));
         assert_eq!(delta.reduction, None);
+        // Of ten nodes' versions the packets alone are too many in a millisecond.
+        assert_eq!(digest.scenario.node.full_interval, Duration::from_secs(1));
         assert!(plan.scenario_toml().contains("\"full\" was measured at a node.full_interval of "));
     }
 

@@ -1,16 +1,20 @@
 use std::{
     fmt::Write as _,
     io::{self, IsTerminal, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use rumormill_lab::{Phase, Progress, Snapshot};
+use humantime::format_duration;
+use rumormill_lab::{Light, Phase, Progress, Snapshot, Strain};
 use rumormill_measure::units;
 
 use crate::interruption::Interruption;
 
 /// Where no line can be redrawn, at most one is written in this time.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// The cells of the bar.
+const BAR: usize = 10;
 
 /// Clears the line that the cursor is in.
 const CLEAR: &str = "\r\x1b[2K";
@@ -22,6 +26,8 @@ pub(crate) struct Display<W: Write> {
     variant: String,
     /// Into the phase, when the next plain line is due.
     next_line: Duration,
+    /// When the variant's warm-up began, and how much of the cluster's time was left then.
+    course: Option<(Instant, Duration)>,
     interruption: Interruption,
 }
 
@@ -50,7 +56,7 @@ impl Display<io::Stderr> {
 
 impl<W: Write> Display<W> {
     fn new(out: W, style: Style, interruption: Interruption) -> Self {
-        Self { out, style, variant: String::new(), next_line: LINE_EVERY, interruption }
+        Self { out, style, variant: String::new(), next_line: LINE_EVERY, course: None, interruption }
     }
 
     /// Says a sentence that stays.
@@ -65,6 +71,7 @@ impl<W: Write> Display<W> {
     /// From here on it is this variant that runs.
     pub(crate) fn begin(&mut self, variant: String) {
         self.variant = variant;
+        self.course = None;
     }
 
     /// So many repetitions are done after this time.
@@ -113,7 +120,35 @@ impl<W: Write> Display<W> {
             units::bytes_per_second(snapshot.wire_bytes_per_node_per_second),
             units::duration_us(snapshot.lag_p99_us)
         );
+        if snapshot.nodes_agreed < snapshot.nodes_up {
+            let _ = write!(line, ", {} know all", units::count(snapshot.nodes_agreed as u64));
+        }
+        if let Some(strain) = &snapshot.strain {
+            line += &lights(strain);
+        }
+        if let Some(left) = self.time_left(snapshot) {
+            let _ = write!(line, ", {} left", format_duration(Duration::from_secs(left.as_secs())));
+        }
         line
+    }
+
+    /// The share of the variant's phases that is done.
+    fn done(&self, snapshot: &Snapshot) -> Option<f64> {
+        let ((_, all), left) = (self.course?, snapshot.left?);
+        Some(1.0 - left.as_secs_f64() / all.as_secs_f64()).filter(|done| done.is_finite())
+    }
+
+    /// What is left on the wall clock, at most, if the cluster's time passes as fast as it did.
+    fn time_left(&self, snapshot: &Snapshot) -> Option<Duration> {
+        let ((began, all), left) = (self.course?, snapshot.left?);
+        let pace = began.elapsed().as_secs_f64() / all.saturating_sub(left).as_secs_f64();
+        Duration::try_from_secs_f64(left.as_secs_f64() * pace).ok()
+    }
+
+    fn bar(&self, snapshot: &Snapshot) -> String {
+        let Some(done) = self.done(snapshot) else { return String::new() };
+        let full = ((done * BAR as f64) as usize).min(BAR);
+        format!("{}{} {:.0} % ", "█".repeat(full), "░".repeat(BAR - full), done * 100.0)
     }
 }
 
@@ -123,7 +158,7 @@ impl<W: Write> Progress for Display<W> {
         let mut line = format!("{}: {phase}", self.variant);
         if let Some(lasts) = lasts {
             // Writing to a string cannot fail.
-            let _ = write!(line, ", {}", humantime::format_duration(lasts));
+            let _ = write!(line, ", {}", format_duration(lasts));
         }
         match self.style {
             Style::Silent => {}
@@ -133,9 +168,12 @@ impl<W: Write> Progress for Display<W> {
     }
 
     fn tick(&mut self, snapshot: &Snapshot) {
+        if let (None, Some(left)) = (self.course, snapshot.left) {
+            self.course = Some((Instant::now(), left));
+        }
         match self.style {
             Style::Silent => {}
-            Style::Redrawn => self.put(&format!("{CLEAR}{}", self.line(snapshot))),
+            Style::Redrawn => self.put(&format!("{CLEAR}{}{}", self.bar(snapshot), self.line(snapshot))),
             Style::Lines if snapshot.elapsed < self.next_line => {}
             Style::Lines => {
                 self.next_line = snapshot.elapsed + LINE_EVERY;
@@ -146,6 +184,18 @@ impl<W: Write> Progress for Display<W> {
 
     fn interrupted(&self) -> bool {
         self.interruption.is_asked()
+    }
+}
+
+/// What a verdict would say of the last second.
+fn lights(strain: &Strain) -> String {
+    let all = [("lag", strain.lag), ("CPU", strain.cpu), ("drops", strain.drops), ("memory", strain.memory)];
+    let worst = all.iter().map(|(_, light)| *light).max().unwrap_or(Light::Good);
+    let names: Vec<_> = all.iter().filter(|(_, light)| *light == worst).map(|(name, _)| *name).collect();
+    match worst {
+        Light::Good => ", ok".to_owned(),
+        Light::Warning => format!(", strained: {}", names.join(", ")),
+        Light::Saturated => format!(", saturated: {}", names.join(", ")),
     }
 }
 
@@ -173,6 +223,14 @@ mod tests {
                     links_up: 8000,
                     wire_bytes_per_node_per_second: 1234.0,
                     lag_p99_us: 2500,
+                    nodes_agreed: 999,
+                    left: Some(lasts - elapsed),
+                    strain: Some(Strain {
+                        lag: Light::Warning,
+                        cpu: Light::Saturated,
+                        drops: Light::Good,
+                        memory: Light::Good,
+                    }),
                 });
             }
         }
@@ -186,7 +244,7 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 2 * (1 + 2), "{text}");
         assert!(
-            lines[4].contains(" 5 s of 12 s, 1,000 nodes, 8,000 links, 1.23 kB/s a node, lag p99 2.50 ms"),
+            lines[4].contains(" 5 s of 12 s, 1,000 nodes, 8,000 links, 1.23 kB/s a node, lag p99 2.50 ms, 999 know all, saturated: CPU"),
             "{text}"
         );
         assert!(!text.contains('\r'), "{text}");
@@ -196,7 +254,8 @@ mod tests {
     fn a_terminal_has_one_line_that_is_gone_at_the_end() {
         let text = shown(Style::Redrawn);
         assert!(!text.contains('\n') && text.ends_with(CLEAR), "{text}");
-        assert!(text.split(CLEAR).all(|line| line.len() < 80 + 40), "{text}");
+        assert!(text.contains(&format!("{CLEAR}█████░░░░░ 50 % ")), "{text}");
+        assert!(text.split(CLEAR).all(|line| line.chars().count() < 80 + 80), "{text}");
     }
 
     #[test]

@@ -2,6 +2,7 @@ use rumormill_lab::{Cluster, ClusterError, Scenario};
 use rumormill_link::LinkConfig;
 use rumormill_node::Node;
 use rumormill_protocol::Protocol;
+use rumormill_quic::{Berths, Share};
 use rumormill_rivals::{AllToAll, Central};
 
 use crate::{
@@ -28,7 +29,12 @@ struct Entry {
 type Bounds = dyn Fn(&Scenario, &Setting) -> Result<LinkConfig, String>;
 
 /// Makes a scenario's cluster.
-type Launch = dyn Fn(&Scenario, &Setting, LinkConfig) -> Result<Box<dyn Cluster>, ClusterError>;
+type Launch = dyn Fn(
+    &Scenario,
+    &Setting,
+    LinkConfig,
+    Option<(Berths, Share)>,
+) -> Result<Box<dyn Cluster>, ClusterError>;
 
 impl Registry {
     /// No protocols.
@@ -66,8 +72,8 @@ impl Registry {
         P::Message: 'static,
     {
         self.entries.retain(|entry| entry.protocol != name);
-        let launch = move |scenario: &Scenario, setting: &Setting, links| {
-            worlds::launch::<P>(scenario, setting, links, config(scenario, setting))
+        let launch = move |scenario: &Scenario, setting: &Setting, links, share| {
+            worlds::launch::<P>(scenario, setting, links, config(scenario, setting), share)
         };
         self.entries.push(Entry { protocol: name, bounds: Box::new(bounds), launch: Box::new(launch) });
     }
@@ -107,10 +113,34 @@ impl Registry {
         scenario: &Scenario,
         setting: &Setting,
     ) -> Result<Box<dyn Cluster>, ClusterError> {
+        self.launch_in(protocol, scenario, setting, None)
+    }
+
+    /// Makes one process's share of a scenario's cluster of real nodes.
+    ///
+    /// # Errors
+    /// As of [`launch`](Self::launch).
+    pub(crate) fn launch_share(
+        &self,
+        protocol: &str,
+        scenario: &Scenario,
+        setting: &Setting,
+        share: (Berths, Share),
+    ) -> Result<Box<dyn Cluster>, ClusterError> {
+        self.launch_in(protocol, scenario, setting, Some(share))
+    }
+
+    fn launch_in(
+        &self,
+        protocol: &str,
+        scenario: &Scenario,
+        setting: &Setting,
+        share: Option<(Berths, Share)>,
+    ) -> Result<Box<dyn Cluster>, ClusterError> {
         let entry =
             self.find(protocol).ok_or_else(|| ClusterError::Lost(format!("the protocol {protocol}")))?;
         let links = (entry.bounds)(scenario, setting).map_err(ClusterError::Lost)?;
-        (entry.launch)(scenario, setting, links)
+        (entry.launch)(scenario, setting, links, share)
     }
 
     fn find(&self, protocol: &str) -> Option<&Entry> {

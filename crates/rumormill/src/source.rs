@@ -3,7 +3,7 @@
 use std::{fs::File, io::Read, path::Path, time::Duration};
 
 use humantime::format_duration;
-use rumormill_lab::{Draft, Scenario, ScenarioError};
+use rumormill_lab::{Draft, Scenario, ScenarioError, Series};
 
 use crate::{
     Failure,
@@ -17,9 +17,20 @@ const LATENCY: &str = "network.latency=1ms";
 /// The largest scenario file that is read.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The scenario of a source, with the named options over it and `--set` over both. Where `simulated`, a network has a
+/// The scenarios of a source, with the named options over it and `--set` over both. Where `simulated`, a network has a
 /// latency unless another is asked for.
+pub(crate) fn series(source: &Source, simulated: bool, common: &Common) -> Result<Series, Failure> {
+    draft(source, simulated, common)?.series().map_err(bad)
+}
+
+/// The scenario of a source with the most nodes, where it has a matrix.
 pub(crate) fn scenario(source: &Source, simulated: bool, common: &Common) -> Result<Scenario, Failure> {
+    let cells = series(source, simulated, common)?.cells;
+    let largest = cells.into_iter().max_by_key(|cell| cell.scenario.cluster.nodes);
+    Ok(largest.expect("a series has a cell at least").scenario)
+}
+
+fn draft(source: &Source, simulated: bool, common: &Common) -> Result<Draft, Failure> {
     let mut draft = Draft::default();
     if simulated {
         draft.set_usual(LATENCY).map_err(bad)?;
@@ -35,7 +46,8 @@ pub(crate) fn scenario(source: &Source, simulated: bool, common: &Common) -> Res
             return Err(Failure::BadInput("either SCENARIO.toml, --preset or --list is missing".into()));
         }
     }
-    finish(draft, common)
+    lay_options(&mut draft, common)?;
+    Ok(draft)
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -49,12 +61,14 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 /// Lays the options over a scenario: first the named ones, then `--set` in the order given.
-fn finish(mut draft: Draft, common: &Common) -> Result<Scenario, Failure> {
-    for (option, key, value) in
-        [("--nodes", "cluster.nodes", &common.nodes), ("--seed", "seed", &common.seed)]
-    {
+fn lay_options(draft: &mut Draft, common: &Common) -> Result<(), Failure> {
+    for (option, key, value) in [
+        ("--nodes", "cluster.nodes", &common.nodes),
+        ("--seed", "seed", &common.seed),
+        ("--repetitions", "repetitions", &common.repetitions),
+    ] {
         if let Some(value) = value {
-            set(&mut draft, &format!("{option} {value}"), &format!("{key}={value}"))?;
+            set(draft, &format!("{option} {value}"), &format!("{key}={value}"))?;
         }
     }
     if let Some(text) = &common.seconds {
@@ -63,12 +77,12 @@ fn finish(mut draft: Draft, common: &Common) -> Result<Scenario, Failure> {
         let seconds = seconds.ok_or_else(|| {
             Failure::BadInput(format!("{option}: a number of seconds is wanted, such as 30"))
         })?;
-        set(&mut draft, &option, &format!("phases.measure={}", format_duration(seconds)))?;
+        set(draft, &option, &format!("phases.measure={}", format_duration(seconds)))?;
     }
     for setting in &common.set {
-        set(&mut draft, &format!("--set {setting}"), setting)?;
+        set(draft, &format!("--set {setting}"), setting)?;
     }
-    draft.finish().map_err(bad)
+    Ok(())
 }
 
 fn set(draft: &mut Draft, option: &str, setting: &str) -> Result<(), Failure> {

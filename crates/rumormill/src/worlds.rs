@@ -14,8 +14,10 @@ use rumormill_lab::{Cluster, ClusterError, NetworkSettings, Scenario};
 use rumormill_link::{Identify, LinkConfig, NetworkConfig, transport};
 use rumormill_measure::World;
 use rumormill_protocol::{NodeId, Protocol};
-use rumormill_quic::{LocalCluster, LocalSpec};
+use rumormill_quic::{Berths, LocalCluster, LocalSpec, Share};
 use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster};
+
+use crate::fleet::Fleet;
 
 /// Where nodes live, and how.
 #[derive(Clone, Debug)]
@@ -28,8 +30,10 @@ pub struct Setting {
     pub crypto: Crypto,
     /// In virtual time: threads that carry the nodes.
     pub shards: usize,
-    /// In virtual time: how nodes hold what they think of all others.
+    /// How nodes hold what they know.
     pub view: ViewMode,
+    /// Who carries the nodes, where it is not this process alone.
+    pub(crate) fleet: Option<Arc<Fleet>>,
 }
 
 /// What of a connection is simulated.
@@ -91,6 +95,11 @@ impl Place {
 }
 
 impl Setting {
+    /// How many processes carry the nodes.
+    pub(crate) fn processes(&self) -> usize {
+        self.fleet.as_ref().map_or(1, |fleet| fleet.agents)
+    }
+
     /// What is simulated, where anything is.
     pub(crate) fn simulates(&self) -> Option<Fidelity> {
         (self.world == World::Sim).then_some(self.fidelity)
@@ -101,6 +110,13 @@ impl fmt::Display for Setting {
     /// The options that ask for it, but for those that change no figure.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "--on {}", self.world)?;
+        match &self.fleet {
+            Some(fleet) if self.world == World::Fleet => {
+                write!(out, " --engine {} --agents {}", fleet.engine, fleet.agents)?;
+            }
+            Some(fleet) => write!(out, " --processes {}", fleet.agents)?,
+            None => {}
+        }
         self.simulates().map_or(Ok(()), |fidelity| write!(out, " --fidelity {fidelity}"))
     }
 }
@@ -114,13 +130,23 @@ impl fmt::Display for Fidelity {
     }
 }
 
-/// How simulated nodes hold what they think of all others.
+/// How nodes hold what they know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ViewMode {
     /// All nodes share what they all know, and each holds what differs.
     Compact,
-    /// Each holds everything by itself, as real nodes do.
+    /// Each holds everything by itself, as nodes on machines of their own do.
     Dense,
+}
+
+impl ViewMode {
+    /// As the option names it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Compact => "compact",
+            Self::Dense => "dense",
+        }
+    }
 }
 
 /// After which a connection on which nothing arrives is down, unless it is to be kept for longer.
@@ -130,18 +156,19 @@ fn idle_timeout(links: &LinkConfig) -> Duration {
     IDLE_TIMEOUT.max(links.linger)
 }
 
-/// Makes a cluster of nodes that speak `P`.
+/// Makes a cluster of nodes that speak `P`, or of one process's share of them.
 pub(crate) fn launch<P>(
     scenario: &Scenario,
     setting: &Setting,
     links: LinkConfig,
     config: P::Config,
+    share: Option<(Berths, Share)>,
 ) -> Result<Box<dyn Cluster>, ClusterError>
 where
     P: Protocol + Send + 'static,
     P::Message: 'static,
 {
-    let (nodes, seed, network) = (scenario.cluster.nodes, scenario.seed, network(&scenario.network));
+    let (nodes, seed, network) = (scenario.nodes_ever(), scenario.seed, network(&scenario.network));
     if setting.world == World::Sim {
         let shards = setting.shards;
         return Ok(match setting.fidelity {
@@ -157,11 +184,16 @@ where
             }
         });
     }
+    let nodes = share.as_ref().map_or(nodes, |(berths, _)| berths.addresses().len());
     let mut spec = LocalSpec::new(nodes, seed, config);
+    spec.shards = share.as_ref().map_or(spec.shards, |_| setting.shards);
     spec.network = network;
     spec.idle_timeout = idle_timeout(&links);
     spec.links = links;
-    Ok(Box::new(LocalCluster::<P>::launch(spec)?))
+    Ok(Box::new(match share {
+        None => LocalCluster::<P>::launch(spec)?,
+        Some((berths, share)) => LocalCluster::<P>::launch_share(spec, berths, share)?,
+    }))
 }
 
 fn quic_mold<C>(
@@ -186,7 +218,7 @@ fn quic_mold<C>(
             (endpoint, real::identify, Box::new(make))
         }
     };
-    let (transport, book) = (transport(idle_timeout(&links)), book(scenario.cluster.nodes));
+    let (transport, book) = (transport(idle_timeout(&links)), book(scenario.nodes_ever()));
     let epoch = Instant::now();
     Ok(QuicMold { seed, config, links, transport, epoch, endpoint, credentials, identify, book })
 }

@@ -1,11 +1,11 @@
-//! The main job, small: two variants of five real nodes.
+//! The main job, small: three variants of five real nodes.
 
 use std::{collections::BTreeSet, fs, process::Command};
 
 use serde_json::Value;
 
 #[test]
-fn compare_measures_full_and_delta_under_the_same_crash() {
+fn compare_measures_full_delta_and_digest_under_the_same_crash() {
     let home = tempfile::tempdir().expect("a temporary directory");
     let output = Command::new(env!("CARGO_BIN_EXE_rumormill"))
         .current_dir(home.path())
@@ -27,7 +27,7 @@ fn compare_measures_full_and_delta_under_the_same_crash() {
     );
     let variants = result["variants"].as_array().expect("a list");
     let names: Vec<_> = variants.iter().map(|variant| variant["name"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["full", "delta"]);
+    assert_eq!(names, ["full", "delta", "digest"]);
     for variant in variants {
         assert_eq!(variant["nodes"], 5);
         assert_eq!(variant["detection"]["failures"], 1);
@@ -46,7 +46,7 @@ fn compare_measures_full_and_delta_under_the_same_crash() {
     }
     let writes: BTreeSet<_> =
         variants.iter().map(|variant| variant["convergence"]["writes"].as_u64()).collect();
-    assert_eq!(writes.len(), 1, "both variants see the same writes");
+    assert_eq!(writes.len(), 1, "all variants see the same writes");
 
     let saved = fs::read(home.path().join("result/result.json")).expect("the result is saved");
     assert_eq!(saved, output.stdout);

@@ -57,7 +57,7 @@ fn what_was_measured_is_kept_and_variants_not_begun_are_left_out() {
     assert_interrupted(&result["verdict"]);
     let variants = result["variants"].as_array().expect("a list");
     assert_eq!(variants.len(), 1);
-    assert_eq!(variants[0]["name"], "delta");
+    assert_eq!(variants[0]["name"], "digest");
     assert_interrupted(&variants[0]["verdict"]);
     assert!(variants[0]["measured_seconds"].as_f64().is_some_and(|seconds| seconds < 3_600.0));
 }

@@ -1,5 +1,6 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    thread,
     time::Duration,
 };
 
@@ -34,6 +35,22 @@ impl<M: Machine> SimCluster<M> {
         };
         let all = (0..shards).map(shard).collect();
         Self { nodes, shards: all, lookahead: network.latency, now: Time::ZERO, mold }
+    }
+
+    /// Asks all shards, each on a thread of its own, and returns their answers in order.
+    fn ask<T: Send>(&mut self, question: impl Fn(&mut Shard<M>) -> T + Sync) -> Vec<T> {
+        if let [alone] = self.shards.as_mut_slice() {
+            return vec![question(alone)];
+        }
+        let question = &question;
+        thread::scope(|scope| {
+            let asked: Vec<_> =
+                self.shards.iter_mut().map(|shard| scope.spawn(move || question(shard))).collect();
+            let answer = |asked: thread::ScopedJoinHandle<'_, T>| {
+                asked.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            asked.into_iter().map(answer).collect()
+        })
     }
 
     fn fingerprint(&self, of: impl Fn(&Shard<M>) -> Fingerprint) -> Fingerprint {
@@ -108,18 +125,21 @@ impl<M: Machine> Cluster for SimCluster<M> {
             packet_hash: M::EVERY_PACKET.then(|| self.fingerprint(|shard| shard.packets).to_string()),
             ..Census::default()
         };
-        let shards = self.shards.len();
-        for (number, shard) in self.shards.iter().enumerate() {
-            for (place, node) in shard.nodes().iter().enumerate() {
-                census.nodes[place * shards + number] = node.census(self.now);
+        let (now, shards) = (self.now, self.shards.len());
+        let nodes = self.ask(|shard| shard.nodes().iter().map(|node| node.census(now)).collect::<Vec<_>>());
+        for (number, nodes) in nodes.into_iter().enumerate() {
+            for (place, node) in nodes.into_iter().enumerate() {
+                census.nodes[place * shards + number] = node;
             }
         }
         Ok(census)
     }
 
     fn inspect(&mut self, members: &[NodeId], writers: &[NodeId]) -> Result<Vec<Inspection>, ClusterError> {
-        let nodes = self.shards.iter().flat_map(Shard::nodes);
-        let mut inspections: Vec<_> = nodes.filter_map(|node| node.inspect(members, writers)).collect();
+        let inspect = |shard: &mut Shard<M>| -> Vec<Inspection> {
+            shard.nodes().iter().filter_map(|node| node.inspect(members, writers)).collect()
+        };
+        let mut inspections = self.ask(inspect).concat();
         inspections.sort_unstable_by_key(|inspection| inspection.node);
         Ok(inspections)
     }

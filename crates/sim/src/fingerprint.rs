@@ -20,6 +20,14 @@ impl Fingerprint {
             Event::Left(member) => (5, member, 0),
             Event::Wrote(dot) => (6, dot.writer, dot.counter),
             Event::Applied(dot) => (7, dot.writer, dot.counter),
+            Event::LeaderChosen { leader, term } => (8, leader, term),
+            Event::LeaderLost => (9, node, 0),
+            Event::Settled { slot, value } => (10, NodeId(0), rumormill_protocol::mix(slot) ^ value),
+            Event::Refused(refusal) => (11, NodeId(refusal as u32), 0),
+            Event::Conflict(one, two) => {
+                let other = rumormill_protocol::mix(u64::from(two.writer.0)) ^ two.counter;
+                (12, one.writer, rumormill_protocol::mix(other) ^ one.counter)
+            }
         };
         self.add([kind, at.nanos(), pair(node.0, subject.0), counter]);
     }

@@ -8,6 +8,7 @@
 //! ordered by its time, its node and who caused it (`wheel`), a node's chance is its own, and shards work through
 //! windows that no packet crosses (`windows`). `fingerprint` says in a number what happened.
 
+mod blocked;
 mod cluster;
 mod fingerprint;
 mod machine;

@@ -2,6 +2,8 @@ use rumormill_link::Conditions;
 use rumormill_measure::Ledger;
 use rumormill_protocol::{Command, Event, NodeId, Time, View, mix};
 
+use crate::blocked::Outgoing;
+
 /// One life of a node as the simulator drives it: packets, timeouts and commands go in, packets and events come out.
 /// What a packet is, is the machine's own affair.
 ///
@@ -28,6 +30,9 @@ pub trait Machine: Sized + Send {
 
     /// The world asks something of the node.
     fn handle_command(&mut self, now: Time, command: Command);
+
+    /// From now on what it sends is held up, or no longer.
+    fn handle_blocked(&mut self, now: Time, blocked: bool);
 
     /// Does all that is left to do at `now`, and sends what there is to send.
     fn transmit(&mut self, now: Time, outbox: &mut Outbox<'_, Self::Packet>);
@@ -60,6 +65,8 @@ pub struct Outbox<'a, P> {
     now: Time,
     conditions: &'a mut Conditions,
     sent: &'a mut Vec<Sent<P>>,
+    /// Where packets wait while the sender is blocked.
+    held: Option<&'a mut Outgoing<P>>,
     scratch: &'a mut Vec<u8>,
 }
 
@@ -77,9 +84,10 @@ impl<'a, P> Outbox<'a, P> {
         now: Time,
         conditions: &'a mut Conditions,
         sent: &'a mut Vec<Sent<P>>,
+        held: Option<&'a mut Outgoing<P>>,
         scratch: &'a mut Vec<u8>,
     ) -> Self {
-        Self { now, conditions, sent, scratch }
+        Self { now, conditions, sent, held, scratch }
     }
 
     /// Room to write packets in, shared by many machines.
@@ -96,10 +104,14 @@ impl<'a, P> Outbox<'a, P> {
     where
         P: Clone,
     {
+        if self.held.as_ref().is_some_and(|held| !held.has_room()) {
+            self.conditions.lose(bytes);
+            return Err(Undelivered { lost: packets, flight });
+        }
         let (arrival, lost) = if packets == 1 {
             let fate = self.conditions.send(self.now, Some(to), bytes);
             if let Some(arrival) = fate.copy {
-                self.sent.push(Sent { to, arrival, bytes, packet: flight.clone() });
+                self.leave(Sent { to, arrival, bytes, packet: flight.clone() });
             }
             (fate.arrival, usize::from(fate.arrival.is_none()))
         } else {
@@ -107,10 +119,17 @@ impl<'a, P> Outbox<'a, P> {
         };
         match arrival {
             Some(arrival) if lost == 0 => {
-                self.sent.push(Sent { to, arrival, bytes, packet: flight });
+                self.leave(Sent { to, arrival, bytes, packet: flight });
                 Ok(())
             }
             _ => Err(Undelivered { lost, flight }),
+        }
+    }
+
+    fn leave(&mut self, sent: Sent<P>) {
+        match &mut self.held {
+            Some(held) => held.hold(self.now, sent),
+            None => self.sent.push(sent),
         }
     }
 }

@@ -79,6 +79,10 @@ where
         self.0.handle_command(now, command);
     }
 
+    fn handle_blocked(&mut self, now: Time, blocked: bool) {
+        self.0.handle_blocked(now, blocked);
+    }
+
     fn transmit(&mut self, now: Time, outbox: &mut Outbox<'_, BytesMut>) {
         let mut packet = std::mem::take(outbox.scratch());
         while let Some(transmit) = self.0.poll_transmit(now, &mut packet) {

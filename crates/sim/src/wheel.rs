@@ -5,10 +5,11 @@ use std::{
 
 use rumormill_protocol::{NodeId, Time};
 
-/// A bucket is 2¹⁷ ns long, 131 µs: short enough that few events share one, long enough that few are empty.
-const BUCKET_BITS: u32 = 17;
-/// 2¹⁴ buckets reach 2.1 s ahead: beyond a protocol period, which nearly all timers are.
-const BUCKETS: usize = 1 << 14;
+/// A bucket is 2¹⁹ ns long, 0.5 ms: short enough that few events share one, long enough that those that are filled
+/// next stay in the cache.
+const BUCKET_BITS: u32 = 19;
+/// 2¹² buckets reach 2.1 s ahead: beyond a protocol period, which nearly all timers are.
+const BUCKETS: usize = 1 << 12;
 
 /// Something that is due at a node: a packet that arrives, or the node's own timeout.
 #[derive(Debug)]

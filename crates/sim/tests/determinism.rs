@@ -4,7 +4,7 @@ mod stage;
 
 use std::time::Duration;
 
-use rumormill_lab::Action;
+use rumormill_lab::{Action, Pace};
 use rumormill_link::NetworkConfig;
 use rumormill_node::{Config, Peers, StateTransfer};
 use rumormill_protocol::Command;
@@ -24,7 +24,7 @@ fn rough() -> NetworkConfig {
     }
 }
 
-/// Writes, a pause, a crash and a restart; all settled when it ends.
+/// Writes, a clock that is wrong, a pause, a crash and a restart; all settled when it ends.
 fn story(plan: &Plan) -> String {
     let mut cluster = plan.boot();
     let cluster = cluster.as_mut();
@@ -34,10 +34,12 @@ fn story(plan: &Plan) -> String {
         act(cluster, node, Action::Command(put));
         live(cluster, 0.037);
     }
+    act(cluster, 4, Action::Pace(Pace::of(1.3)));
     act(cluster, 1, Action::Crash);
     act(cluster, 2, Action::Pause);
     live(cluster, 4.0);
     act(cluster, 2, Action::Resume);
+    act(cluster, 4, Action::Pace(Pace::of(0.7)));
     act(cluster, 3, Action::Restart);
     let seeds = cluster.contacts()[4..6].to_vec();
     act(cluster, 3, Action::Command(Command::Join { seeds }));

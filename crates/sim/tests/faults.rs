@@ -4,7 +4,7 @@ mod stage;
 
 use std::{sync::Arc, time::Duration};
 
-use rumormill_lab::{Action, Cluster, Impairment, Stamped};
+use rumormill_lab::{Action, Cluster, Impairment, Pace, Stamped};
 use rumormill_protocol::{Command, Event, NodeId, NodeSet, Status};
 
 use stage::{Fidelity, Plan, act, live};
@@ -65,6 +65,59 @@ fn what_waits_for_a_paused_node_is_heard_when_it_goes_on() {
 }
 
 #[test]
+fn what_a_blocked_node_says_and_is_told_waits_until_it_goes_through() {
+    for fidelity in BOTH {
+        let mut cluster = Plan::new(8, fidelity).boot();
+        let cluster = cluster.as_mut();
+        live(cluster, 3.0);
+        act(cluster, 3, Action::Block);
+        for writer in [0, 3] {
+            let put = Command::Put { key: "key".into(), value: [7; 100].as_slice().into() };
+            act(cluster, writer, Action::Command(put));
+        }
+        let applied = |events: &[Stamped], node: u32, writer: u32| {
+            let of = |event| matches!(event, Event::Applied(dot) if dot.writer == NodeId(writer));
+            events.iter().find(|seen| seen.node == NodeId(node) && of(seen.event)).map(|seen| seen.at)
+        };
+        let events = live(cluster, 2.0);
+        assert!(events.iter().any(|seen| matches!((seen.node, seen.event), (NodeId(3), Event::Wrote(_)))));
+        assert!((0..8).all(|node| applied(&events, node, 3).is_none()), "{fidelity:?}");
+        assert!(applied(&events, 3, 0).is_none() && applied(&events, 5, 0).is_some(), "{fidelity:?}");
+        act(cluster, 3, Action::Unblock);
+        let released = cluster.now();
+        let events = live(cluster, 2.0);
+        assert_eq!(applied(&events, 3, 0), Some(released), "{fidelity:?}");
+        assert!(
+            (0..8).filter(|node| *node != 3).all(|node| applied(&events, node, 3).is_some()),
+            "{fidelity:?}"
+        );
+    }
+}
+
+#[test]
+fn a_blocked_node_may_be_paused_crash_and_restart() {
+    for fidelity in BOTH {
+        let mut cluster = Plan::new(8, fidelity).boot();
+        let cluster = cluster.as_mut();
+        live(cluster, 3.0);
+        let seeds = cluster.contacts()[..1].to_vec();
+        act(cluster, 3, Action::Block);
+        act(cluster, 3, Action::Pause);
+        live(cluster, 1.0);
+        act(cluster, 3, Action::Unblock);
+        act(cluster, 3, Action::Resume);
+        act(cluster, 4, Action::Block);
+        act(cluster, 4, Action::Crash);
+        act(cluster, 4, Action::Restart);
+        act(cluster, 4, Action::Command(Command::Join { seeds }));
+        live(cluster, 30.0);
+        for node in [3, 4] {
+            assert_eq!(seen(cluster, node), [Status::Alive; 8], "{fidelity:?}");
+        }
+    }
+}
+
+#[test]
 fn a_cut_off_node_is_lost_and_comes_back() {
     for fidelity in BOTH {
         let mut cluster = Plan { shards: 2, ..Plan::new(12, fidelity) }.boot();
@@ -83,5 +136,38 @@ fn a_cut_off_node_is_lost_and_comes_back() {
         }
         live(cluster, 60.0);
         assert_eq!(seen(cluster, 7), [Status::Alive; 12], "{fidelity:?}");
+    }
+}
+
+/// A node probes once in each period of its own clock.
+#[test]
+fn a_clock_that_runs_at_another_pace_makes_so_many_more_or_fewer_probes() {
+    for fidelity in BOTH {
+        let mut cluster = Plan { shards: 2, ..Plan::new(8, fidelity) }.boot();
+        let cluster = cluster.as_mut();
+        live(cluster, 3.0);
+        let checks = |cluster: &mut dyn Cluster| -> Vec<u64> {
+            let census = cluster.census().expect("simulated clusters go on");
+            census.nodes.iter().map(|node| node.ledger.checks).collect()
+        };
+        for (node, pace) in [(1, 2.0), (2, 0.5), (3, 0.1), (4, 1.25)] {
+            act(cluster, node, Action::Pace(Pace::of(pace)));
+        }
+        let before = checks(cluster);
+        let events = live(cluster, 20.0);
+        let probes: Vec<u64> =
+            checks(cluster).iter().zip(&before).map(|(after, before)| after - before).collect();
+        for (node, expected) in [20, 40, 10, 2, 25, 20, 20, 20].into_iter().enumerate() {
+            assert!(probes[node].abs_diff(expected) <= 1, "{fidelity:?}: {probes:?}");
+        }
+        // A slow clock does not make its node answer later.
+        let wrong = |seen: &&Stamped| matches!(seen.event, Event::Suspected(_) | Event::DeclaredDead(_));
+        assert_eq!(events.iter().filter(wrong).count(), 0, "{fidelity:?}");
+        (1..5).for_each(|node| act(cluster, node, Action::Pace(Pace::of(1.0))));
+        let before = checks(cluster);
+        live(cluster, 20.0);
+        let right =
+            checks(cluster).iter().zip(&before).all(|(after, before)| (after - before).abs_diff(20) <= 1);
+        assert!(right, "{fidelity:?}: all clocks are right again");
     }
 }

@@ -1,7 +1,7 @@
 /// How many file descriptors this process may hold now, and up to how many it may allow itself; `u64::MAX` where
 /// there is no limit. Every real node takes one.
 #[cfg(unix)]
-pub fn descriptor_limit() -> Option<(u64, u64)> {
+pub(crate) fn descriptor_limit() -> Option<(u64, u64)> {
     use rustix::process::{Resource, getrlimit};
 
     let limit = getrlimit(Resource::Nofile);
@@ -22,7 +22,7 @@ pub fn raise_descriptor_limit() -> Option<u64> {
 
 /// Unknown on this system.
 #[cfg(not(unix))]
-pub fn descriptor_limit() -> Option<(u64, u64)> {
+pub(crate) fn descriptor_limit() -> Option<(u64, u64)> {
     None
 }
 

@@ -1,8 +1,14 @@
-use std::{fs, time::Instant};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use rumormill_measure::LoadReport;
 
-use super::proc::{self, CpuTicks};
+use super::{
+    proc::{self, CpuTicks},
+    resources::memory_available_bytes,
+};
 
 /// What a phase costs this process and its machine: started at its beginning, stopped at its end. One at a time,
 /// because starting resets the process's peak memory.
@@ -22,39 +28,86 @@ impl Load {
 
     /// Ends, and says what was used since [`Load::start`].
     pub fn stop(self) -> LoadReport {
-        let (then, now) = (self.at_start, Reading::take());
-        let cpu_seconds = now.cpu_seconds - then.cpu_seconds;
-        let shares = then.machine.zip(now.machine).and_then(|(then, now)| shares(then, now, cpu_seconds));
-        LoadReport {
-            wall_seconds: self.began.elapsed().as_secs_f64(),
-            cpu_seconds,
-            machine_busy_share: shares.map(|(busy, _)| busy),
-            foreign_share: shares.map(|(_, foreign)| foreign),
-            swapped_in_pages: then.swapped_in.zip(now.swapped_in).map(|(then, now)| now.saturating_sub(then)),
-            peak_rss_bytes: peak_rss_bytes().unwrap_or(0),
-        }
+        self.at_start.until(&Reading::take(), self.began.elapsed())
+    }
+}
+
+/// What the machine carries from one look to the next, while a [`Load`] is taken or not.
+#[derive(Debug)]
+pub(crate) struct Gauge {
+    at: Instant,
+    last: Reading,
+}
+
+impl Gauge {
+    /// Begins.
+    pub(crate) fn start() -> Self {
+        Self { at: Instant::now(), last: Reading::take() }
+    }
+
+    /// What was used since the last look. The peak of memory is that of the present phase.
+    pub(crate) fn look(&mut self) -> LoadReport {
+        let now = Self::start();
+        let report = self.last.until(&now.last, now.at - self.at);
+        *self = now;
+        report
     }
 }
 
 /// Counters that only grow.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Reading {
     cpu_seconds: f64,
+    /// Of the cores that this process may use: others are no use to it, however idle.
     machine: Option<CpuTicks>,
     swapped_in: Option<u64>,
+    memory_stalled_us: Option<u64>,
+    /// No counter: what there is.
+    memory_available_bytes: Option<u64>,
 }
 
 impl Reading {
     fn take() -> Self {
         Self {
             cpu_seconds: cpu_seconds(),
-            machine: read("/proc/stat").and_then(|stat| CpuTicks::parse(&stat)),
-            swapped_in: read("/proc/vmstat").and_then(|vmstat| proc::field(&vmstat, "pswpin")),
+            machine: read("/proc/stat")
+                .zip(read("/proc/self/status"))
+                .and_then(|(stat, status)| CpuTicks::parse(&stat, &proc::allowed_cores(&status)?)),
+            swapped_in: read("/proc/vmstat").and_then(|vmstat| {
+                // Pages that come from compressed memory are counted apart where there is any.
+                let zswap = proc::field(&vmstat, "zswpin").unwrap_or(0);
+                proc::field(&vmstat, "pswpin").map(|pages| pages + zswap)
+            }),
+            memory_stalled_us: read("/proc/pressure/memory").and_then(|pressure| proc::stalled_us(&pressure)),
+            memory_available_bytes: memory_available_bytes(),
+        }
+    }
+
+    /// What was used from this reading to a later one.
+    fn until(&self, now: &Self, wall: Duration) -> LoadReport {
+        let cpu_seconds = now.cpu_seconds - self.cpu_seconds;
+        let shares = self.machine.zip(now.machine).and_then(|(then, now)| shares(then, now, cpu_seconds));
+        let stalled = self.memory_stalled_us.zip(now.memory_stalled_us);
+        let available = [self.memory_available_bytes, now.memory_available_bytes].into_iter().flatten().min();
+        // A share of the cores' time that is granted to this process may be all that it gets, and the cores idle.
+        let granted = thread::available_parallelism().map_or(1, usize::from) as f64 * wall.as_secs_f64();
+        let of_granted = if granted > 0.0 { (cpu_seconds / granted).min(1.0) } else { 0.0 };
+        LoadReport {
+            wall_seconds: wall.as_secs_f64(),
+            cpu_seconds,
+            machine_busy_share: shares.map(|(busy, _)| busy.max(of_granted)),
+            foreign_share: shares.map(|(_, foreign)| foreign),
+            swapped_in_pages: self.swapped_in.zip(now.swapped_in).map(|(then, now)| now.saturating_sub(then)),
+            memory_stalled_share: stalled
+                .map(|(then, now)| now.saturating_sub(then) as f64 / 1e6 / wall.as_secs_f64())
+                .filter(|share| share.is_finite()),
+            memory_available_bytes: available,
+            peak_rss_bytes: peak_rss_bytes().unwrap_or(0),
         }
     }
 }
 
-/// The busy share of the machine and the part of it that is not this process's, from what it used of it. Nothing
+/// The busy share of some cores and the part of it that is not this process's, from what it used of it. Nothing
 /// for a time too short for the kernel's tick.
 fn shares(then: CpuTicks, now: CpuTicks, own_cpu_seconds: f64) -> Option<(f64, f64)> {
     let total = now.total.checked_sub(then.total).filter(|&total| total > 0)? as f64;
@@ -99,7 +152,7 @@ fn ticks_per_second() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::{hint::black_box, thread};
+    use std::hint::black_box;
 
     use super::*;
 

@@ -5,7 +5,11 @@ mod descriptors;
 mod environment;
 mod load;
 mod proc;
+mod resources;
 
-pub use descriptors::{descriptor_limit, raise_descriptor_limit};
+pub(crate) use descriptors::descriptor_limit;
+pub use descriptors::raise_descriptor_limit;
 pub use environment::environment;
+pub(crate) use load::Gauge;
 pub use load::Load;
+pub use resources::Resources;

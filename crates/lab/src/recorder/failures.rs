@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
-use rumormill_measure::{Detection, Histogram};
+use rumormill_measure::{Detection, Histogram, Histograms, Metric, time_errors};
 use rumormill_protocol::{NodeId, Time};
+
+const NEVER: Time = Time(u64::MAX);
 
 /// Follows failures to the nodes that notice them: observers are those that live throughout. At most one entry for
 /// each pair of nodes.
@@ -14,15 +16,15 @@ pub(super) struct Failures {
 struct Crash {
     at: Time,
     suspected: Option<Time>,
-    /// Who first declared it dead when.
-    dead: BTreeMap<NodeId, Time>,
+    /// When each node first declared it dead, by number; [`NEVER`] those that have not.
+    dead: Vec<Time>,
     /// Whether some observer did not take it for dead at the end.
     missed: bool,
 }
 
 impl Failures {
     pub(super) fn crashed(&mut self, node: NodeId, at: Time) {
-        let crash = Crash { at, suspected: None, dead: BTreeMap::new(), missed: false };
+        let crash = Crash { at, suspected: None, dead: Vec::new(), missed: false };
         self.crashes.entry(node).or_insert(crash);
     }
 
@@ -34,7 +36,11 @@ impl Failures {
 
     pub(super) fn declared_dead(&mut self, at: Time, observer: NodeId, victim: NodeId) {
         if let Some(crash) = self.crashes.get_mut(&victim) {
-            crash.dead.entry(observer).or_insert(at);
+            if crash.dead.len() <= observer.index() {
+                crash.dead.resize(observer.index() + 1, NEVER);
+            }
+            let first = &mut crash.dead[observer.index()];
+            *first = at.min(*first);
         }
     }
 
@@ -51,8 +57,14 @@ impl Failures {
         self.crashes.values().all(|crash| crash.observers(live).count() == nodes)
     }
 
-    /// The part of the detection that is about nodes that did fail.
-    pub(super) fn detection(&self, live: &[bool]) -> Detection {
+    /// The part of the detection that is about nodes that did fail; the distributions go to `kept`, and how far times
+    /// may be off by chance to `errors`.
+    pub(super) fn detection(
+        &self,
+        live: &[bool],
+        kept: &mut Histograms,
+        errors: &mut BTreeMap<String, f64>,
+    ) -> Detection {
         let nodes = live.iter().filter(|&&live| live).count();
         let [mut first_suspect, mut first_dead, mut all_dead, mut pairs] =
             [(); 4].map(|()| Histogram::default());
@@ -60,7 +72,7 @@ impl Failures {
             if let Some(at) = crash.suspected {
                 first_suspect.record(at - crash.at);
             }
-            if let Some(&at) = crash.dead.values().min() {
+            if let Some(&at) = crash.dead.iter().min().filter(|&&at| at != NEVER) {
                 first_dead.record(at - crash.at);
             }
             crash.observers(live).for_each(|at| pairs.record(at - crash.at));
@@ -68,12 +80,19 @@ impl Failures {
                 all_dead.record(at - crash.at);
             }
         }
+        let failures = self.crashes.len() as u64;
+        errors.extend(time_errors("detection.pairs_us", &pairs, failures));
+        for (name, times) in
+            [("first_suspect_us", &first_suspect), ("first_dead_us", &first_dead), ("all_dead_us", &all_dead)]
+        {
+            errors.extend(time_errors(&format!("detection.{name}"), times, times.count()));
+        }
         Detection {
-            failures: self.crashes.len() as u64,
-            first_suspect_us: first_suspect.summary(),
-            first_dead_us: first_dead.summary(),
-            all_dead_us: all_dead.summary(),
-            pairs_us: pairs.summary(),
+            failures,
+            first_suspect_us: kept.keep(Metric::FirstSuspect, first_suspect),
+            first_dead_us: kept.keep(Metric::FirstDead, first_dead),
+            all_dead_us: kept.keep(Metric::AllDead, all_dead),
+            pairs_us: kept.keep(Metric::DetectionPairs, pairs),
             undetected: self.crashes.values().filter(|crash| crash.missed).count() as u64,
             ..Detection::default()
         }
@@ -83,6 +102,6 @@ impl Failures {
 impl Crash {
     /// When each live node declared it dead.
     fn observers(&self, live: &[bool]) -> impl Iterator<Item = Time> {
-        self.dead.iter().filter(|(observer, _)| live[observer.index()]).map(|(_, &at)| at)
+        self.dead.iter().zip(live).filter(|&(&at, &live)| live && at != NEVER).map(|(&at, _)| at)
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 use rumormill_measure::FaultReport;
 use rumormill_protocol::{NodeId, Time};
 
-use super::lives::Lives;
-use crate::Strike;
+use super::{lives::Lives, turnover::Turnover};
+use crate::{FaultKind, Strike};
 
 /// How long after a fault its nodes still do not count as healthy: what they believed in it takes time to be undone.
 const CONVALESCENCE: Duration = Duration::from_secs(1);
@@ -33,6 +33,10 @@ impl Faults {
 
     pub(super) fn begin(&mut self, fault: usize, at: Time) -> &Strike {
         self.all[fault].began = Some(at);
+        // A storm is over when it has begun: what is to heal is what it left.
+        if self.all[fault].strike.kind == FaultKind::JoinStorm {
+            self.healing.push(fault);
+        }
         &self.all[fault].strike
     }
 
@@ -43,16 +47,20 @@ impl Faults {
     }
 
     /// Something changed. `wrong` counts what live nodes wrongly hold of live ones.
-    pub(super) fn observe(&mut self, at: Time, wrong: u64, lives: &Lives) {
+    pub(super) fn observe(&mut self, at: Time, wrong: u64, lives: &Lives, turnover: &Turnover) {
         if wrong > 0 {
             return;
         }
         let all = &mut self.all;
         self.healing.retain(|&fault| {
             let fault = &mut all[fault];
-            // One that lasted and ended nodes' lives began new ones.
-            let healed = !fault.strike.kind.ends_life()
-                || fault.strike.nodes.iter().all(|&node| lives.is_known_again(node));
+            let mut nodes = fault.strike.nodes.iter();
+            let healed = match fault.strike.kind {
+                FaultKind::JoinStorm => nodes.all(|&node| turnover.is_home(node, lives)),
+                // One that lasted and ended nodes' lives began new ones.
+                kind if kind.ends_life() => nodes.all(|&node| lives.is_known_again(node)),
+                _ => true,
+            };
             if healed {
                 fault.healed = Some(at);
             }
@@ -65,28 +73,53 @@ impl Faults {
         self.all.iter().any(|fault| {
             let under_way = fault.began.is_some_and(|began| at >= began)
                 && fault.ended.is_none_or(|ended| at < ended + CONVALESCENCE);
-            under_way && !fault.strike.kind.ends_life() && fault.strike.nodes.binary_search(&node).is_ok()
+            under_way
+                && fault.disturbs()
+                && fault.began.is_some_and(|began| fault.strike.disturbs(node, at - began, CONVALESCENCE))
         })
+    }
+
+    /// Whether some fault of the scenario hits a node at any time. To join is no harm.
+    pub(super) fn hit(&self, node: NodeId) -> bool {
+        let harms = |fault: &&Watched| fault.strike.kind != FaultKind::JoinStorm;
+        self.all.iter().filter(harms).any(|fault| fault.strike.nodes.binary_search(&node).is_ok())
     }
 
     /// Whether all that began and end have ended and healed.
     pub(super) fn settled(&self) -> bool {
-        let passes = |fault: &&Watched| fault.began.is_some() && fault.strike.kind.lasts().is_some();
+        let passes = |fault: &&Watched| {
+            let heals = fault.strike.lasts().is_some() || fault.strike.kind == FaultKind::JoinStorm;
+            fault.began.is_some() && heals
+        };
         self.all.iter().filter(passes).all(|fault| fault.healed.is_some())
     }
 
-    /// All that began, in a run whose measured phase began at `start`.
-    pub(super) fn reports(&self, start: Time) -> Vec<FaultReport> {
+    /// All that began, in a run whose measured phase began at `start`. `agreed` says when all had what was written before a
+    /// time.
+    pub(super) fn reports(&self, start: Time, agreed: impl Fn(Time) -> Option<Time>) -> Vec<FaultReport> {
         let report = |fault: &Watched| {
             Some(FaultReport {
                 kind: fault.strike.kind.name().to_owned(),
                 nodes: fault.strike.nodes.len() as u64,
                 at_us: micros(fault.began? - start),
                 until_us: fault.ended.map(|ended| micros(ended - start)),
-                healed_us: fault.ended.zip(fault.healed).map(|(ended, healed)| micros(healed - ended)),
+                healed_us: fault.over().zip(fault.healed).map(|(over, healed)| micros(healed - over)),
+                agreed_us: fault.ended.and_then(|ended| Some(micros(agreed(ended)?.max(ended) - ended))),
             })
         };
         self.all.iter().filter_map(report).collect()
+    }
+}
+
+impl Watched {
+    /// Whether it lets its nodes live and disturbs them.
+    fn disturbs(&self) -> bool {
+        !self.strike.kind.ends_life() && self.strike.kind != FaultKind::JoinStorm
+    }
+
+    /// Since when there is something to heal.
+    fn over(&self) -> Option<Time> {
+        if self.strike.kind == FaultKind::JoinStorm { self.began } else { self.ended }
     }
 }
 

@@ -1,111 +1,146 @@
 use std::{collections::BTreeMap, ops::Range};
 
-use rumormill_protocol::{NodeId, NodeSet, Time};
+use rumormill_protocol::{NodeId, Time};
 
-/// Who lives when. A node's life ends at most once, and another one may follow it.
+use super::roll::Roll;
+
+/// Who lives when. A node that is there from the beginning ends at most once, and another life may follow; one that comes
+/// late has one life, which may end.
 #[derive(Debug)]
 pub(super) struct Lives {
+    /// Nodes that are there from the beginning.
+    residents: usize,
+    /// All that ever are.
     nodes: usize,
-    ended: BTreeMap<NodeId, Ended>,
+    /// Nodes that do not live throughout.
+    passing: BTreeMap<NodeId, Passing>,
 }
 
 #[derive(Debug)]
-struct Ended {
-    at: Time,
+struct Passing {
+    /// When the life from the beginning ended; nothing for one that comes late.
+    ended: Option<Time>,
     next: Option<Life>,
 }
 
-/// A life that followed an earlier one.
+/// A life that did not begin with the run.
 #[derive(Debug)]
 struct Life {
     at: Time,
+    until: Option<Time>,
     /// Who has reported this member alive since then.
-    heard: NodeSet,
-    /// How many of those that live throughout have not.
-    awaited: usize,
+    heard: Roll,
 }
 
 impl Lives {
-    pub(super) fn new(nodes: usize) -> Self {
-        Self { nodes, ended: BTreeMap::new() }
+    /// Of so many nodes that are there from the beginning, and so many that come late.
+    pub(super) fn new(residents: usize, newcomers: usize) -> Self {
+        let nodes = residents + newcomers;
+        let late = (residents..nodes).map(|number| NodeId(number as u32));
+        Self {
+            residents,
+            nodes,
+            passing: late.map(|node| (node, Passing { ended: None, next: None })).collect(),
+        }
+    }
+
+    /// How many nodes are there from the beginning.
+    pub(super) const fn residents(&self) -> usize {
+        self.residents
     }
 
     pub(super) fn end(&mut self, node: NodeId, at: Time) {
-        if self.ended.contains_key(&node) {
+        if let Some(passing) = self.passing.get_mut(&node) {
+            let life = passing.next.as_mut().filter(|life| life.until.is_none());
+            life.into_iter().for_each(|life| life.until = Some(at));
             return;
         }
-        // Nobody waits any more for what this node has not heard yet.
-        for life in self.ended.values_mut().filter_map(|ended| ended.next.as_mut()) {
-            life.awaited -= usize::from(!life.heard.contains(node));
+        for life in self.passing.values_mut().filter_map(|passing| passing.next.as_mut()) {
+            life.heard.gone(at, node);
         }
-        self.ended.insert(node, Ended { at, next: None });
+        self.passing.insert(node, Passing { ended: Some(at), next: None });
     }
 
-    pub(super) fn begin_again(&mut self, node: NodeId, at: Time) {
-        let awaited = self.nodes - self.ended.len();
-        if let Some(ended) = self.ended.get_mut(&node) {
-            ended.next = Some(Life { at, heard: NodeSet::default(), awaited });
+    /// A node starts again, or comes late.
+    pub(super) fn begin(&mut self, node: NodeId, at: Time) {
+        let awaited = self.count_throughout();
+        if let Some(passing) = self.passing.get_mut(&node) {
+            passing.next = Some(Life { at, until: None, heard: Roll::new(at, awaited) });
         }
     }
 
     /// `observer` reports that it takes `member` for alive.
-    pub(super) fn heard(&mut self, observer: NodeId, member: NodeId) {
+    pub(super) fn heard(&mut self, at: Time, observer: NodeId, member: NodeId) {
         let throughout = self.is_throughout(observer);
-        let Some(life) = self.ended.get_mut(&member).and_then(|ended| ended.next.as_mut()) else { return };
-        if !life.heard.contains(observer) {
-            life.heard.insert(observer);
-            life.awaited -= usize::from(throughout);
-        }
+        let Some(life) = self.passing.get_mut(&member).and_then(|passing| passing.next.as_mut()) else {
+            return;
+        };
+        life.heard.sign(at, observer, throughout);
     }
 
     /// Whether `observer` can know that `member` is in the life that it is in: what it says of an earlier one is
     /// only late.
     pub(super) fn has_heard(&self, observer: NodeId, member: NodeId) -> bool {
-        let next = self.ended.get(&member).and_then(|ended| ended.next.as_ref());
-        next.is_none_or(|life| life.heard.contains(observer))
+        self.next(member).is_none_or(|life| life.heard.has_seen(observer))
     }
 
-    /// Whether all that live throughout have heard of this node's new life.
+    /// Whether all that live throughout have heard of a node's life that did not begin with the run.
     pub(super) fn is_known_again(&self, node: NodeId) -> bool {
-        self.ended.get(&node).and_then(|ended| ended.next.as_ref()).is_some_and(|life| life.awaited == 0)
+        self.known_again_at(node).is_some()
+    }
+
+    /// Since when they all have.
+    pub(super) fn known_again_at(&self, node: NodeId) -> Option<Time> {
+        self.next(node).and_then(|life| life.heard.complete())
     }
 
     pub(super) fn is_up(&self, node: NodeId, at: Time) -> bool {
-        self.ended
-            .get(&node)
-            .is_none_or(|ended| at < ended.at || ended.next.as_ref().is_some_and(|life| at >= life.at))
+        let Some(passing) = self.passing.get(&node) else { return true };
+        passing.ended.is_some_and(|ended| at < ended)
+            || passing
+                .next
+                .as_ref()
+                .is_some_and(|life| at >= life.at && life.until.is_none_or(|until| at < until))
     }
 
-    /// Whether it never went down.
+    /// Whether it is there from the beginning and never went down.
     pub(super) fn is_throughout(&self, node: NodeId) -> bool {
-        !self.ended.contains_key(&node)
+        !self.passing.contains_key(&node)
+    }
+
+    /// How many are, and did not.
+    pub(super) fn count_throughout(&self) -> usize {
+        self.nodes - self.passing.len()
     }
 
     /// Whether it is up after all that has happened.
     pub(super) fn is_up_at_end(&self, node: NodeId) -> bool {
-        self.ended.get(&node).is_none_or(|ended| ended.next.is_some())
+        self.passing
+            .get(&node)
+            .is_none_or(|passing| passing.next.as_ref().is_some_and(|life| life.until.is_none()))
     }
 
     /// Which life a node is in, counted from 0.
     pub(super) fn life(&self, node: NodeId) -> u32 {
-        u32::from(self.ended.get(&node).is_some_and(|ended| ended.next.is_some()))
+        let again = |passing: &Passing| passing.ended.is_some() && passing.next.is_some();
+        u32::from(self.passing.get(&node).is_some_and(again))
     }
 
-    /// Whose life ended.
-    pub(super) fn ended(&self) -> impl Iterator<Item = NodeId> {
-        self.ended.keys().copied()
+    /// Who does not live throughout.
+    pub(super) fn passing(&self) -> impl Iterator<Item = NodeId> {
+        self.passing.keys().copied()
     }
 
-    /// By number, whether each node never went down.
+    /// By number, whether each node lives throughout.
     pub(super) fn throughout(&self) -> Vec<bool> {
         self.ids().map(|node| self.is_throughout(node)).collect()
     }
 
     /// By number, since when each node that is up at the end has been up without a break.
     pub(super) fn up_since(&self) -> Vec<Option<Time>> {
-        let since = |node| match self.ended.get(&node) {
+        let since = |node| match self.passing.get(&node) {
             None => Some(Time::ZERO),
-            Some(ended) => ended.next.as_ref().map(|life| life.at),
+            Some(passing) => passing.next.as_ref().filter(|life| life.until.is_none()).map(|life| life.at),
         };
         self.ids().map(since).collect()
     }
@@ -113,12 +148,19 @@ impl Lives {
     /// How long each node was up in this time.
     pub(super) fn seconds(&self, time: &Range<Time>) -> Vec<f64> {
         let seconds = |node| {
-            let Some(ended) = self.ended.get(&node) else { return (time.end - time.start).as_secs_f64() };
-            let first = ended.at.min(time.end) - time.start;
-            let next = ended.next.as_ref().map(|life| time.end - life.at.max(time.start));
-            (first + next.unwrap_or_default()).as_secs_f64()
+            let Some(passing) = self.passing.get(&node) else { return (time.end - time.start).as_secs_f64() };
+            let first = passing.ended.map(|ended| ended.min(time.end) - time.start);
+            let next = passing
+                .next
+                .as_ref()
+                .map(|life| life.until.unwrap_or(time.end).min(time.end) - life.at.max(time.start));
+            (first.unwrap_or_default() + next.unwrap_or_default()).as_secs_f64()
         };
         self.ids().map(seconds).collect()
+    }
+
+    fn next(&self, node: NodeId) -> Option<&Life> {
+        self.passing.get(&node).and_then(|passing| passing.next.as_ref())
     }
 
     fn ids(&self) -> impl Iterator<Item = NodeId> {
@@ -137,37 +179,50 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_up_but_for_the_time_between_its_lives() {
-        let mut lives = Lives::new(3);
+    fn a_node_is_up_but_for_the_time_before_between_and_after_its_lives() {
+        let mut lives = Lives::new(3, 2);
         lives.end(NodeId(1), at(4));
         lives.end(NodeId(2), at(6));
-        lives.begin_again(NodeId(1), at(7));
+        lives.begin(NodeId(1), at(7));
+        lives.begin(NodeId(3), at(3));
+        lives.end(NodeId(3), at(8));
         let up = |node| (0..10).filter(|&second| lives.is_up(NodeId(node), at(second))).collect::<Vec<_>>();
         assert_eq!([up(0), up(1), up(2)], [(0..10).collect(), vec![0, 1, 2, 3, 7, 8, 9], (0..6).collect()]);
+        assert_eq!([up(3), up(4)], [(3..8).collect(), Vec::new()]);
         // Whatever the range, the seconds are those that were up in it.
         for (from, to) in [(0, 10), (0, 3), (5, 6), (4, 7), (5, 9), (7, 10), (8, 9)] {
             let in_range =
                 |node| up(node).into_iter().filter(|second| (from..to).contains(second)).count() as f64;
-            assert_eq!(lives.seconds(&(at(from)..at(to))), [0, 1, 2].map(in_range), "{from}..{to}");
+            assert_eq!(lives.seconds(&(at(from)..at(to))), [0, 1, 2, 3, 4].map(in_range), "{from}..{to}");
         }
-        assert_eq!(lives.up_since(), [Some(at(0)), Some(at(7)), None]);
-        assert_eq!([0, 1, 2].map(|node| lives.life(NodeId(node))), [0, 1, 0]);
+        assert_eq!(lives.up_since(), [Some(at(0)), Some(at(7)), None, None, None]);
+        assert_eq!([0, 1, 2, 3].map(|node| lives.life(NodeId(node))), [0, 1, 0, 0]);
+        assert_eq!(
+            [0, 1, 2, 3, 4].map(|node| lives.is_up_at_end(NodeId(node))),
+            [true, true, false, false, false]
+        );
+        assert_eq!(lives.count_throughout(), 1);
     }
 
     #[test]
     fn a_new_life_is_known_when_all_that_live_throughout_have_heard_of_it() {
-        let [a, b, c, d] = [0, 1, 2, 3].map(NodeId);
-        let mut lives = Lives::new(4);
+        let [a, b, c, d, late] = [0, 1, 2, 3, 4].map(NodeId);
+        let mut lives = Lives::new(4, 1);
+        lives.begin(late, at(1));
         lives.end(d, at(1));
-        lives.heard(a, d);
-        lives.begin_again(d, at(2));
+        lives.heard(at(1), a, d);
+        lives.begin(d, at(2));
         assert!(!lives.has_heard(a, d), "that was of the earlier life");
-        lives.heard(a, d);
-        lives.heard(a, d);
-        lives.heard(b, d);
+        lives.heard(at(2), a, d);
+        lives.heard(at(2), a, d);
+        lives.heard(at(2), b, d);
+        lives.heard(at(2), late, d);
         assert!(lives.has_heard(a, d) && !lives.has_heard(c, d) && !lives.is_known_again(d));
         lives.end(c, at(3));
-        assert!(lives.is_known_again(d), "the one that had not heard is gone");
+        assert_eq!(lives.known_again_at(d), Some(at(3)), "the one that had not heard is gone");
         assert!(lives.has_heard(c, a) && !lives.is_known_again(a), "nothing is to be heard of one life");
+        assert!(!lives.is_known_again(late));
+        [a, b].into_iter().for_each(|node| lives.heard(at(5), node, late));
+        assert_eq!(lives.known_again_at(late), Some(at(5)));
     }
 }

@@ -1,6 +1,12 @@
 use toml::{Table, Value};
 
-use super::{Scenario, ScenarioError, epidemic, fault, key::Key, preset, rules};
+use super::{
+    Scenario, ScenarioError, epidemic, fault,
+    key::Key,
+    lines,
+    matrix::{self, Axis},
+    node_preset, preset, rules,
+};
 
 /// A scenario in the making: layers over the defaults, each checked key by key as it is laid on, so that an error
 /// belongs to the layer that caused it.
@@ -9,14 +15,19 @@ pub struct Draft {
     table: Table,
     /// What is there when nothing is asked for.
     usual: Table,
+    /// What was laid over it.
+    asked: Table,
+    /// What is to be varied.
+    pub(super) axes: Vec<Axis>,
 }
 
 impl Default for Draft {
     /// The defaults: nothing is written and nothing breaks.
     fn default() -> Self {
-        let mut draft = Self { table: Table::new(), usual: Table::new() };
+        let mut draft =
+            Self { table: Table::new(), usual: Table::new(), asked: Table::new(), axes: Vec::new() };
         draft.overlay(preset::DEFAULTS).expect("the defaults are within their bounds");
-        draft.usual = draft.table.clone();
+        draft.be_usual();
         draft
     }
 }
@@ -47,7 +58,21 @@ impl Draft {
     /// When the text is not TOML, or a key is unknown or its value not what the key takes.
     pub fn overlay(&mut self, text: &str) -> Result<(), ScenarioError> {
         let layer: Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
-        merge("", &mut self.table, layer)
+        self.lay(layer).map_err(|error| lines::located(text, error))
+    }
+
+    fn lay(&mut self, mut layer: Table) -> Result<(), ScenarioError> {
+        if let Some(matrix) = layer.remove("matrix") {
+            matrix::lay(&mut self.axes, matrix)?;
+        }
+        merge("", &mut self.table, layer.clone())?;
+        merge("", &mut self.asked, layer)
+    }
+
+    /// What is there is what nobody asked for.
+    fn be_usual(&mut self) {
+        self.usual = self.table.clone();
+        self.asked = Table::new();
     }
 
     /// Lays one setting over what is there: `node.fanout=4`. The value is TOML; what is not TOML is a text, so
@@ -63,13 +88,17 @@ impl Draft {
             return Err(not_a_setting());
         }
         let value = text.parse().unwrap_or_else(|_| Value::String(text.to_owned()));
-        let layer = path
-            .rsplit('.')
-            .fold(value, |inner, key| Value::Table(Table::from_iter([(key.to_owned(), inner)])));
-        match layer {
-            Value::Table(layer) => merge("", &mut self.table, layer),
-            _ => Err(not_a_setting()),
-        }
+        self.lay_value(path, value)
+    }
+
+    /// Lays one value over what is there, at a dotted path.
+    pub(super) fn lay_value(&mut self, path: &str, value: Value) -> Result<(), ScenarioError> {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let inner = rest.map_or(value.clone(), |rest| {
+            rest.rsplit('.')
+                .fold(value, |inner, key| Value::Table(Table::from_iter([(key.to_owned(), inner)])))
+        });
+        self.lay(Table::from_iter([(first.to_owned(), inner)]))
     }
 
     /// Changes a default, as by [`Self::set`]: what has no use for the key does not take it for asked for. To be called
@@ -79,19 +108,50 @@ impl Draft {
     /// As of [`Self::set`].
     pub fn set_usual(&mut self, setting: &str) -> Result<(), ScenarioError> {
         self.set(setting)?;
-        self.usual = self.table.clone();
+        self.be_usual();
         Ok(())
     }
 
-    /// The scenario, if all of it goes together.
+    /// The scenario, if all of it goes together: one run of it, without its matrix.
     ///
     /// # Errors
     /// When two settings contradict each other.
     pub fn finish(mut self) -> Result<Scenario, ScenarioError> {
+        self.take_repetitions();
         epidemic::complete(&mut self.table, &self.usual)?;
+        self.complete_node();
         let scenario: Scenario = self.table.try_into().expect("each key was checked when it was laid on");
         rules::check(&scenario)?;
         Ok(scenario)
+    }
+}
+
+impl Draft {
+    /// How often a cluster is to be run, taken out of the scenario. An epidemic's repetitions are its own.
+    pub(super) fn take_repetitions(&mut self) -> u64 {
+        if self.table.contains_key("spread") || self.axes.iter().any(Axis::makes_epidemics) {
+            return 1;
+        }
+        let repetitions = self.table.remove("repetitions").and_then(|value| value.as_integer());
+        repetitions.map_or(1, i64::unsigned_abs)
+    }
+
+    /// The keys of `[node]` that were asked for.
+    pub(super) fn asked_of_node(&self) -> Vec<String> {
+        let asked = self.asked.get("node").and_then(Value::as_table);
+        asked.map(|asked| asked.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Where nothing else was asked for, `[node]` has the values of its preset.
+    fn complete_node(&mut self) {
+        let Some(Value::Table(node)) = self.table.get_mut("node") else { return };
+        let Some(Value::String(preset)) = node.get("preset") else { return };
+        let asked = self.asked.get("node").and_then(Value::as_table);
+        for (key, value) in node_preset::values(preset) {
+            if asked.is_none_or(|asked| !asked.contains_key(&key)) {
+                node.insert(key, value);
+            }
+        }
     }
 }
 
@@ -135,24 +195,24 @@ fn faults(value: Value) -> Result<Value, ScenarioError> {
     list.into_iter().map(one).collect::<Result<_, _>>().map(Value::Array)
 }
 
-fn one_fault(layer: Table) -> Result<Table, ScenarioError> {
+pub(super) fn one_fault(layer: Table) -> Result<Table, ScenarioError> {
     let mut fault = Table::new();
     merge("fault", &mut fault, layer)?;
     fault::complete(fault)
 }
 
 /// A name that is not bare stays quoted, so that `"node.fanout"` is not taken for a path.
-fn join(prefix: &str, name: &str) -> String {
+pub(super) fn join(prefix: &str, name: &str) -> String {
     let bare = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
     let name = if bare && !name.is_empty() { name.to_owned() } else { format!("{name:?}") };
     if prefix.is_empty() { name } else { format!("{prefix}.{name}") }
 }
 
-fn accept(key: &Key, path: String, value: Value) -> Result<Value, ScenarioError> {
+pub(super) fn accept(key: &Key, path: String, value: Value) -> Result<Value, ScenarioError> {
     key.wanted.accept(value).map_err(|value| unfit(path, &value, &key.wanted.to_string()))
 }
 
-fn unfit(key: String, value: &Value, wanted: &str) -> ScenarioError {
+pub(super) fn unfit(key: String, value: &Value, wanted: &str) -> ScenarioError {
     const SHOWN_CHARS: usize = 60;
     let text = match value {
         Value::String(text) => format!("{text:?}"),

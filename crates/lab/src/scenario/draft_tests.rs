@@ -3,7 +3,10 @@ use std::time::Duration;
 use super::*;
 use crate::{
     PRESETS,
-    scenario::{Direction, FaultKind, Victims, fault::KINDS, key::KEYS},
+    scenario::{
+        DetectorMode, Direction, FaultKind, NodeSettings, PeersMode, PhiFormula, Victims, fault::KINDS,
+        key::KEYS,
+    },
 };
 
 fn refusal(layers: impl IntoIterator<Item = &'static str>) -> String {
@@ -33,9 +36,12 @@ const ALL_FAULTS: &str = r#"fault = [
     {at = "2s", kind = "leave", nodes = "1%"},
     {at = "3s", kind = "restart", nodes = [7]},
     {at = "4s", kind = "pause", for = "500ms", nodes = 1},
+    {at = "4s", kind = "block", for = "5s", every = "9s", during = "20s", timing = "together", nodes = 4},
     {at = "5s", kind = "partition", for = "20s", nodes = 10},
     {at = "6s", kind = "loss", for = "1m", loss = 1, direction = "in", nodes = 1},
     {at = "7s", kind = "slow", for = "1h", delay = "30ms", direction = "out", nodes = 1},
+    {at = "8s", kind = "skew", for = "10s", drift = -0.25, nodes = 3},
+    {at = "9s", kind = "join_storm", nodes = "20%"},
 ]"#;
 
 #[test]
@@ -77,9 +83,9 @@ fn every_kind_of_fault_reads_back_and_gets_its_defaults() {
     assert_eq!(kinds, KINDS);
     assert_eq!(scenario.faults[2].kind, FaultKind::Restart { lasts: Duration::from_secs(1) });
     let (lasts, direction) = (Duration::from_secs(20), Direction::Both);
-    assert_eq!(scenario.faults[4].kind, FaultKind::Partition { lasts, direction });
+    assert_eq!(scenario.faults[5].kind, FaultKind::Partition { lasts, direction });
     let (lasts, direction) = (Duration::from_secs(60), Direction::In);
-    assert_eq!(scenario.faults[5].kind, FaultKind::Loss { lasts, direction, loss: 1.0 });
+    assert_eq!(scenario.faults[6].kind, FaultKind::Loss { lasts, direction, loss: 1.0 });
     let mut again = Draft::default();
     again.overlay(&scenario.to_toml()).expect("what is printed can be read");
     assert_eq!(again.finish(), Ok(scenario));
@@ -102,6 +108,11 @@ fn a_fault_takes_the_keys_of_its_kind_and_no_others() {
             "kind=\"partition\",for=\"1s\",delay=\"1s\"",
             "fault.delay means nothing to a fault of kind \"partition\": leave it out",
         ),
+        (
+            "kind=\"join_storm\",for=\"1s\"",
+            "fault.for means nothing to a fault of kind \"join_storm\": leave it out",
+        ),
+        ("kind=\"skew\",for=\"1s\"", "fault.drift is missing, it must be a number from -0.9 to 1"),
         ("kind=\"pause\"", "fault.for is missing, it must be a duration from \"1ms\" to \"1h\""),
         ("kind=\"partition\"", "fault.for is missing, it must be a duration from \"1ms\" to \"1h\""),
         ("kind=\"loss\",for=\"1s\"", "fault.loss is missing, it must be a number from 0 to 1"),
@@ -150,10 +161,10 @@ fn an_unknown_key_is_named_with_the_nearest() {
     }
     let mut draft = Draft::default();
     let error = draft.overlay("[net]\nloss = 0.1\nlatency = \"1ms\"").expect_err("no such table");
-    assert!(error.to_string().starts_with("unknown key `net`,"), "{error}");
+    assert!(error.to_string().starts_with("line 1: unknown key `net`,"), "{error}");
     let error = draft.overlay("\"node.fanout\" = 3").expect_err("a quoted path is one key");
     assert!(
-        error.to_string().starts_with("unknown key `\"node.fanout\"`, the nearest is `node.fanout`"),
+        error.to_string().starts_with("line 1: unknown key `\"node.fanout\"`, the nearest is `node.fanout`"),
         "{error}"
     );
 }
@@ -192,8 +203,13 @@ fn a_value_that_does_not_fit_is_named_with_what_is_wanted() {
             "node.protocol_period=2days",
             "node.protocol_period is \"2days\", but must be a duration from \"1ms\" to \"1day\"",
         ),
-        ("node.preset=wan", "node.preset is \"wan\", but must be \"lan\", the only one in this version"),
-        ("node.state=digest", "node.state is \"digest\", but must be \"delta\" or \"full\""),
+        (
+            "node.preset=moon",
+            "node.preset is \"moon\", but must be \"lan\" or \"wan\" or \"memberlist-lan\" or \"memberlist-wan\" or \
+             \"cassandra\" or \"chitchat\"",
+        ),
+        ("node.state=merkle", "node.state is \"merkle\", but must be \"delta\" or \"full\" or \"digest\""),
+        ("node.digest=merkle", "node.digest is \"merkle\", but must be \"full\" or \"zstd\" or \"sketch\""),
         ("node=7", "node is 7, but must be a table"),
         ("seed=-1", "seed is -1, but must be a whole number from 0 to 9,223,372,036,854,775,807"),
     ] {
@@ -267,6 +283,30 @@ fn settings_that_contradict_each_other_are_refused() {
             "fault.nodes makes a partition between all 100 nodes and no others: ",
         ),
         (
+            &[r#"fault=[{at="1s",kind="pause",for="2s",every="2s",during="9s",nodes=1}]"#],
+            "fault.every is 2s, but the fault lasts 2s each time: ",
+        ),
+        (
+            &[r#"fault=[{at="1s",kind="block",for="1ms",every="2ms",during="1h",nodes=1}]"#],
+            "fault.during is 1h, which makes 1800000 spells, over the limit of 1000000: ",
+        ),
+        (
+            &["fault=[{at=\"1s\",kind=\"join_storm\",nodes=[4]}]"],
+            "fault.nodes names nodes, but those of a join_storm are not there yet: ",
+        ),
+        (
+            &["fault=[{at=\"1s\",kind=\"join_storm\",nodes=10001}]"],
+            "fault.nodes makes 10001 nodes join, over the limit of 10000: ",
+        ),
+        (
+            &["workload.joins_per_second=334"],
+            "workload.joins_per_second is 334, which makes 10020 nodes, over the limit of 10000: ",
+        ),
+        (
+            &["cluster.nodes=10", "workload.leaves_per_second=10"],
+            "workload.leaves_per_second is 10, but 0s into the measured phase nobody is left that no fault hits and",
+        ),
+        (
             &["network.loss=0.9", "network.burst=5"],
             "network.burst is 5, but at a network.loss of 0.9 packets are lost 10.0 in a row",
         ),
@@ -284,4 +324,70 @@ fn what_is_no_toml_or_no_setting_is_refused_with_its_place() {
         assert!(matches!(Draft::default().set(setting), Err(ScenarioError::NotASetting(_))), "{setting}");
     }
     assert!(Draft::preset("idel").expect_err("a typo").to_string().contains("the nearest is `idle`"));
+}
+
+#[test]
+fn a_node_preset_gives_way_to_what_is_asked_for_whatever_the_order() {
+    let scenario = |settings: &[&str]| {
+        let mut draft = Draft::preset("crash").expect("a preset");
+        settings.iter().for_each(|setting| draft.set(setting).expect("a valid setting"));
+        draft.finish().expect("a valid scenario")
+    };
+    let cassandra = scenario(&["node.preset=cassandra"]).node;
+    assert_eq!((cassandra.detector, cassandra.phi), (DetectorMode::Heartbeat, PhiFormula::Cassandra));
+    assert_eq!((cassandra.fanout, cassandra.peers), (1, PeersMode::Uniform));
+    // 3 is what there is without a preset too.
+    for order in [["node.preset=cassandra", "node.fanout=3"], ["node.fanout=3", "node.preset=cassandra"]] {
+        assert_eq!(scenario(&order).node, NodeSettings { fanout: 3, ..cassandra.clone() });
+        let mut again = Draft::default();
+        again.overlay(&scenario(&order).to_toml()).expect("a scenario file");
+        assert_eq!(again.finish().expect("a scenario"), scenario(&order), "a file repeats it");
+    }
+    let chitchat = scenario(&["node.preset=chitchat"]).node;
+    assert_eq!((chitchat.phi, chitchat.fanout), (PhiFormula::Chitchat, 3));
+    assert_eq!(scenario(&["node.preset=lan"]).node, scenario(&[]).node);
+}
+
+#[test]
+fn the_presets_of_a_node_are_valid() {
+    for name in node_preset::NODE_PRESETS {
+        let mut draft = Draft::default();
+        draft.set(&format!("node.preset={name}")).expect("a preset");
+        draft.finish().expect("a valid scenario");
+        let mut draft = Draft::default();
+        for (key, value) in node_preset::values(name) {
+            draft.set(&format!("node.{key}={value}")).expect("each value is one that its key takes");
+        }
+    }
+}
+
+#[test]
+fn thresholds_of_heartbeats_go_together() {
+    let refused = |settings: &[&str]| {
+        let mut draft = Draft::default();
+        settings.iter().for_each(|setting| draft.set(setting).expect("a valid setting"));
+        draft.finish().expect_err("they contradict each other").to_string()
+    };
+    let sentence = refused(&["node.detector=heartbeat", "node.phi_threshold=4"]);
+    assert!(sentence.contains("node.phi_suspect is 5, over node.phi_threshold of 4"), "{sentence}");
+    let sentence = refused(&["node.detector=heartbeat", "node.phi=off", "node.fail_after=1s"]);
+    assert!(sentence.contains("node.fail_after is 1s, below two of node.protocol_period, 1s"), "{sentence}");
+}
+
+#[test]
+fn a_fault_that_comes_again_says_how_often_and_for_how_long() {
+    let fault = |keys: &str, kind: &str| {
+        Draft::default().set(&format!(r#"fault=[{{at="1s",kind="{kind}",for="1s",nodes=2{keys}}}]"#))
+    };
+    let sentence = |keys, kind| fault(keys, kind).expect_err("it is incomplete").to_string();
+    assert!(sentence(r#",every="5s""#, "pause").starts_with("fault.during is missing"));
+    assert!(sentence(r#",during="5s""#, "block").starts_with("fault.every is missing"));
+    assert!(sentence(r#",timing="together""#, "block").starts_with("fault.every is missing"));
+    assert!(sentence(r#",every="5s",during="9s""#, "restart").contains("means nothing to a fault of kind"));
+    let mut draft = Draft::default();
+    draft
+        .set(r#"fault=[{at="1s",kind="block",for="1s",nodes=2,every="5s",during="9s"}]"#)
+        .expect("a valid fault");
+    let scenario = draft.finish().expect("a valid scenario");
+    assert_eq!(scenario.faults[0].recurs.map(|recurs| recurs.timing), Some(crate::Timing::Apart));
 }

@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn keys_of_an_epidemic_are_refused_elsewhere() {
-        for setting in ["fanout=4", "stop=never", "repetitions=3"] {
+        for setting in ["fanout=4", "stop=never", "k=3"] {
             let mut draft = Draft::preset("idle").expect("it is a preset");
             draft.set(setting).expect("it is a key");
             let sentence = draft.finish().expect_err("no epidemic").to_string();

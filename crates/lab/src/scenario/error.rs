@@ -48,6 +48,32 @@ pub enum ScenarioError {
         /// What would be accepted.
         wanted: String,
     },
+    /// Something about the matrix or the repetitions.
+    #[error("{key} {problem}: {fix}")]
+    InMatrix {
+        /// The whole dotted path.
+        key: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        fix: String,
+    },
+    /// A cell of the matrix is no scenario.
+    #[error("in the cell {cell}: {error}")]
+    InCell {
+        /// Its name.
+        cell: String,
+        /// What is wrong with it.
+        error: Box<Self>,
+    },
+    /// What is wrong stands in this line of the file.
+    #[error("line {line}: {error}")]
+    AtLine {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        error: Box<Self>,
+    },
     /// Values that are fine each by itself and do not go together.
     #[error("{key} {problem}: {fix}")]
     Conflict {

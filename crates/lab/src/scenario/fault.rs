@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::{ScenarioError, Victims, duration, key::Key};
+use super::{Recurrence, ScenarioError, Victims, duration, key::Key};
 
 /// One `[[fault]]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub struct Fault {
     pub kind: FaultKind,
     /// To whom.
     pub nodes: Victims,
+    /// Whether it comes again and again.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub recurs: Option<Recurrence>,
 }
 
 /// What can happen to nodes. How long it lasts is the scenario's `for`.
@@ -34,6 +37,12 @@ pub enum FaultKind {
     },
     /// They stand still and then go on as if no time had passed.
     Pause {
+        /// How long.
+        #[serde(rename = "for", with = "duration")]
+        lasts: Duration,
+    },
+    /// Their sends and receives wait, while they go on otherwise, and then go through (Lifeguard's anomaly).
+    Block {
         /// How long.
         #[serde(rename = "for", with = "duration")]
         lasts: Duration,
@@ -67,6 +76,17 @@ pub enum FaultKind {
         #[serde(with = "duration")]
         delay: Duration,
     },
+    /// Their clocks run faster or slower, and afterwards at the right pace again.
+    Skew {
+        /// How long.
+        #[serde(rename = "for", with = "duration")]
+        lasts: Duration,
+        /// By how much faster, as a share: 0.1 is 1.1 s in a second, −0.5 half a second.
+        drift: f64,
+    },
+    /// So many nodes that were not there join at once.
+    #[serde(rename = "join_storm")]
+    JoinStorm,
 }
 
 /// Which packets a fault of the network concerns.
@@ -82,7 +102,8 @@ pub enum Direction {
 }
 
 /// The names of the kinds.
-pub(super) const KINDS: [&str; 7] = ["crash", "leave", "restart", "pause", "partition", "loss", "slow"];
+pub(super) const KINDS: [&str; 10] =
+    ["crash", "leave", "restart", "pause", "block", "partition", "loss", "slow", "skew", "join_storm"];
 
 impl FaultKind {
     /// Its name in a scenario.
@@ -92,21 +113,26 @@ impl FaultKind {
             Self::Leave => "leave",
             Self::Restart { .. } => "restart",
             Self::Pause { .. } => "pause",
+            Self::Block { .. } => "block",
             Self::Partition { .. } => "partition",
             Self::Loss { .. } => "loss",
             Self::Slow { .. } => "slow",
+            Self::Skew { .. } => "skew",
+            Self::JoinStorm => "join_storm",
         }
     }
 
     /// How long it lasts; nothing for what does not end.
     pub const fn lasts(&self) -> Option<Duration> {
         match *self {
-            Self::Crash | Self::Leave => None,
+            Self::Crash | Self::Leave | Self::JoinStorm => None,
             Self::Restart { lasts }
             | Self::Pause { lasts }
+            | Self::Block { lasts }
             | Self::Partition { lasts, .. }
             | Self::Loss { lasts, .. }
-            | Self::Slow { lasts, .. } => Some(lasts),
+            | Self::Slow { lasts, .. }
+            | Self::Skew { lasts, .. } => Some(lasts),
         }
     }
 
@@ -119,14 +145,24 @@ impl FaultKind {
 /// What every fault must say.
 const COMMON: [&str; 3] = ["at", "kind", "nodes"];
 
+/// What a fault must say that comes again and again, and what it may say.
+const RECURRENCE: [&str; 2] = ["every", "during"];
+const TIMING: &str = "timing";
+
+/// Whether a kind of fault can come again and again.
+fn recurs(kind: &str) -> bool {
+    matches!(kind, "pause" | "block")
+}
+
 /// What a kind takes besides: each key with its default, or with nothing where it must be given.
 fn keys(kind: &str) -> &'static [(&'static str, Option<&'static str>)] {
     match kind {
         "restart" => &[("for", Some("1s"))],
-        "pause" => &[("for", None)],
+        "pause" | "block" => &[("for", None)],
         "partition" => &[("for", None), ("direction", Some("both"))],
         "loss" => &[("for", None), ("direction", Some("both")), ("loss", None)],
         "slow" => &[("for", None), ("direction", Some("both")), ("delay", None)],
+        "skew" => &[("for", None), ("drift", None)],
         _ => &[],
     }
 }
@@ -138,10 +174,24 @@ pub(super) fn complete(mut fault: Table) -> Result<Table, ScenarioError> {
     }
     let kind = fault["kind"].as_str().unwrap_or_default().to_owned();
     let own = keys(&kind);
-    let foreign = |name: &&String| !COMMON.contains(&name.as_str()) && own.iter().all(|(key, _)| key != name);
+    let foreign = |name: &&String| {
+        let name = name.as_str();
+        let recurring = recurs(&kind) && (RECURRENCE.contains(&name) || name == TIMING);
+        !recurring && !COMMON.contains(&name) && own.iter().all(|(key, _)| *key != name)
+    };
     if let Some(name) = fault.keys().find(foreign) {
         let problem = format!("means nothing to a fault of kind \"{kind}\"");
         return Err(ScenarioError::Conflict { key: key(name).path, problem, fix: "leave it out".to_owned() });
+    }
+    let (given, lacking): (Vec<_>, Vec<_>) =
+        RECURRENCE.into_iter().partition(|name| fault.contains_key(*name));
+    if (!given.is_empty() || fault.contains_key(TIMING))
+        && let Some(name) = lacking.first()
+    {
+        return Err(missing(name));
+    }
+    if lacking.is_empty() && !fault.contains_key(TIMING) {
+        fault.insert(TIMING.to_owned(), Value::String("apart".to_owned()));
     }
     for (name, default) in own {
         if !fault.contains_key(*name) {

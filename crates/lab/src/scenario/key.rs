@@ -5,7 +5,7 @@ use rumormill_measure::units;
 use rumormill_protocol::MAX_VALUE_BYTES;
 use toml::Value;
 
-use super::{Rate, Victims, fault::KINDS};
+use super::{Rate, Victims, fault::KINDS, node_preset::NODE_PRESETS};
 
 /// A key of a scenario and what it takes.
 pub(super) struct Key {
@@ -52,6 +52,12 @@ const PAUSE: Wanted = Wanted::Duration { least: Duration::ZERO, most: LONGEST };
 const DELAY: Wanted = Wanted::Duration { least: Duration::ZERO, most: DELAY_LONGEST };
 const SHARE: Wanted = Wanted::Number { least: 0.0, most: 1.0 };
 
+/// A clock that runs at a tenth of its pace, and at twice it.
+const DRIFT_LEAST: f64 = -0.9;
+const DRIFT_MOST: f64 = 1.0;
+
+const PHI: Wanted = Wanted::Number { least: 0.1, most: 1000.0 };
+
 const STOPS: [&str; 5] = ["never", "feedback-counter", "feedback-coin", "blind-counter", "blind-coin"];
 
 /// Every key there is.
@@ -63,21 +69,34 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("cluster.seeds", Wanted::whole(1, 64)),
     Key::new("cluster.keys_per_node", Wanted::whole(0, 1024)),
     Key::new("cluster.value_bytes", Wanted::whole(1, MAX_VALUE_BYTES as i64)),
-    Key::new("node.preset", Wanted::OneOf(&["lan"])),
-    Key::new("node.state", Wanted::OneOf(&["delta", "full"])),
+    Key::new("node.preset", Wanted::OneOf(&NODE_PRESETS)),
+    Key::new("node.state", Wanted::OneOf(&["delta", "full", "digest"])),
     Key::new("node.protocol_period", TICK),
     Key::new("node.probe_timeout", TICK),
     Key::new("node.indirect_probes", Wanted::whole(0, 32)),
     Key::new("node.suspicion_mult", Wanted::Number { least: 1.0, most: 100.0 }),
+    Key::new("node.suspicion_max_mult", Wanted::Number { least: 1.0, most: 100.0 }),
+    Key::new("node.lifeguard", Wanted::OneOf(&["all", "off", "probe", "suspicion", "buddy"])),
     Key::new("node.gossip_interval", TICK),
     Key::new("node.fanout", Wanted::whole(1, 64)),
     Key::new("node.peers", Wanted::OneOf(&["sticky", "uniform"])),
-    Key::new("node.dissemination", Wanted::OneOf(&["push", "pull", "push-pull"])),
+    Key::new("node.dissemination", Wanted::OneOf(&["auto", "push", "pull", "push-pull", "tree"])),
     Key::new("node.partners", Wanted::whole(2, 64)),
     Key::new("node.rotate_every", TICK),
     Key::new("node.full_interval", TICK),
+    Key::new("node.digest", Wanted::OneOf(&["full", "zstd", "sketch"])),
     Key::new("node.compression", Wanted::OneOf(&["zstd", "none"])),
     Key::new("node.retransmit_mult", Wanted::whole(1, 100)),
+    Key::new("node.detector", Wanted::OneOf(&["swim", "heartbeat"])),
+    Key::new("node.phi", Wanted::OneOf(&["cassandra", "chitchat", "off"])),
+    Key::new("node.phi_suspect", PHI),
+    Key::new("node.phi_threshold", PHI),
+    Key::new("node.fail_after", TICK),
+    Key::new("node.election", Wanted::OneOf(&["off", "majority"])),
+    Key::new(
+        "node.election_lease",
+        Wanted::Duration { least: Duration::from_millis(100), most: FAULT_LONGEST },
+    ),
     Key::new("network.latency", DELAY),
     Key::new("network.jitter", DELAY),
     Key::new("network.loss", SHARE),
@@ -87,6 +106,13 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("network.duplicate", SHARE),
     Key::new("workload.writes_per_second", Wanted::Number { least: 0.0, most: 100_000.0 }),
     Key::new("workload.write_bytes", Wanted::whole(1, MAX_VALUE_BYTES as i64)),
+    Key::new("workload.proposals_per_second", Wanted::Number { least: 0.0, most: 1_000.0 }),
+    Key::new("workload.proposers", Wanted::whole(1, 1_000)),
+    Key::new("workload.hot_keys", Wanted::whole(0, 65_536)),
+    Key::new("workload.shared", SHARE),
+    Key::new("workload.deletes", SHARE),
+    Key::new("workload.joins_per_second", Wanted::Number { least: 0.0, most: 1_000.0 }),
+    Key::new("workload.leaves_per_second", Wanted::Number { least: 0.0, most: 1_000.0 }),
     Key::new("phases.warm_up", PAUSE),
     Key::new("phases.measure", TICK),
     Key::new("phases.cool_down", PAUSE),
@@ -94,9 +120,13 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("fault.kind", Wanted::OneOf(&KINDS)),
     Key::new("fault.nodes", Wanted::Victims),
     Key::new("fault.for", Wanted::Duration { least: Duration::from_millis(1), most: FAULT_LONGEST }),
+    Key::new("fault.every", Wanted::Duration { least: Duration::from_millis(1), most: FAULT_LONGEST }),
+    Key::new("fault.during", TICK),
+    Key::new("fault.timing", Wanted::OneOf(&["apart", "together"])),
     Key::new("fault.direction", Wanted::OneOf(&["both", "out", "in"])),
     Key::new("fault.loss", SHARE),
     Key::new("fault.delay", DELAY),
+    Key::new("fault.drift", Wanted::Number { least: DRIFT_LEAST, most: DRIFT_MOST }),
     Key::new("spread", Wanted::OneOf(&["push", "pull", "push-pull"])),
     Key::new("fanout", Wanted::whole(1, NODES_MAX as i64 - 1)),
     Key::new("clock", Wanted::OneOf(&["rounds", "poisson", "periodic"])),
@@ -185,7 +215,6 @@ impl fmt::Display for Wanted {
                 write!(f, "a duration from \"{least}\" to \"{most}\"")
             }
             Self::Rate => f.write_str(Rate::WANTED),
-            Self::OneOf([only]) => write!(f, "\"{only}\", the only one in this version"),
             Self::OneOf(names) => write!(f, "\"{}\"", names.join("\" or \"")),
             Self::Victims => f.write_str(Victims::WANTED),
         }

@@ -1,4 +1,4 @@
-use super::ScenarioError;
+use super::{ScenarioError, shipped};
 
 /// The names of the presets.
 pub const PRESETS: [&str; 6] = ["idle", "writes", "crash", "join", "epidemic", "compare"];
@@ -20,15 +20,25 @@ protocol_period = "1s"
 probe_timeout = "500ms"
 indirect_probes = 3
 suspicion_mult = 4.0
+suspicion_max_mult = 6.0
+lifeguard = "all"
 gossip_interval = "200ms"
 fanout = 3
 peers = "sticky"
-dissemination = "push"
+dissemination = "auto"
 partners = 8
 rotate_every = "180s"
 full_interval = "1s"
+digest = "zstd"
 compression = "zstd"
 retransmit_mult = 4
+detector = "swim"
+phi = "cassandra"
+phi_suspect = 5.0
+phi_threshold = 8.0
+fail_after = "20s"
+election = "off"
+election_lease = "4s"
 [network]
 latency = "0ms"
 jitter = "0ms"
@@ -40,6 +50,13 @@ duplicate = 0.0
 [workload]
 writes_per_second = 0.0
 write_bytes = 128
+proposals_per_second = 0.0
+proposers = 1
+hot_keys = 0
+shared = 1.0
+deletes = 0.0
+joins_per_second = 0.0
+leaves_per_second = 0.0
 [phases]
 warm_up = "5s"
 measure = "30s"
@@ -56,7 +73,10 @@ pub(super) fn overlay(name: &str) -> Result<&'static str, ScenarioError> {
         "epidemic" => Ok(EPIDEMIC),
         "compare" => Ok(COMPARE),
         _ => {
-            let nearest = PRESETS.into_iter().min_by_key(|preset| strsim::osa_distance(name, preset));
+            if let Some(text) = shipped::text(name) {
+                return Ok(text);
+            }
+            let nearest = all().min_by_key(|preset| strsim::osa_distance(name, preset));
             let nearest = nearest.expect("there are presets");
             Err(ScenarioError::UnknownPreset { name: name.escape_debug().to_string(), nearest })
         }
@@ -65,7 +85,12 @@ pub(super) fn overlay(name: &str) -> Result<&'static str, ScenarioError> {
 
 /// The presets' names as a list for people.
 pub(super) fn names() -> String {
-    PRESETS.join(", ")
+    all().collect::<Vec<_>>().join(", ")
+}
+
+/// Presets, and the scenario files that come with the program.
+fn all() -> impl Iterator<Item = &'static str> {
+    PRESETS.into_iter().chain(shipped::SCENARIOS.iter().map(|(name, _)| *name))
 }
 
 const IDLE: &str = r#"name = "idle""#;

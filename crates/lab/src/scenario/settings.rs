@@ -43,7 +43,7 @@ impl Scenario {
 /// `[cluster]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClusterSettings {
-    /// How many nodes there are.
+    /// How many nodes there are at the boot.
     pub nodes: usize,
     /// How they become a cluster.
     pub boot: Boot,
@@ -72,6 +72,20 @@ pub struct WorkloadSettings {
     pub writes_per_second: f64,
     /// Bytes of each written value.
     pub write_bytes: usize,
+    /// How often a second values are proposed to agree on, each time for a new slot.
+    pub proposals_per_second: f64,
+    /// How many nodes propose a value of their own then, all at once.
+    pub proposers: usize,
+    /// Keys that all nodes write, beside those of their own; 0 for none.
+    pub hot_keys: usize,
+    /// The share of writes that are to one of these, where there are any.
+    pub shared: f64,
+    /// The share of writes that delete their key.
+    pub deletes: f64,
+    /// Nodes a second that were not there and join.
+    pub joins_per_second: f64,
+    /// Nodes a second that leave.
+    pub leaves_per_second: f64,
 }
 
 /// `[phases]`

@@ -1,9 +1,12 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use rand::seq::SliceRandom;
-use rumormill_protocol::{NodeId, Purpose, Random, generator, stream};
+use rumormill_protocol::{NodeId, Purpose, Random, generator, rank, stream};
 
-use super::{Boot, Fault, FaultKind, Scenario, Victims};
+use super::{Boot, Fault, FaultKind, Rhythm, Scenario, Victims};
 
 /// A fault with its nodes drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +17,30 @@ pub struct Strike {
     pub kind: FaultKind,
     /// To these nodes, in the order of their numbers.
     pub nodes: Vec<NodeId>,
+    /// Where it comes again and again: when, at each of them.
+    pub rhythm: Option<Rhythm>,
+}
+
+impl Strike {
+    fn new(fault: &Fault, nodes: Vec<NodeId>, random: &mut Random) -> Self {
+        let rhythm = fault.recurs.map(|recurs| Rhythm::draw(recurs, nodes.len(), random));
+        Self { at: fault.at, kind: fault.kind, nodes, rhythm }
+    }
+
+    /// How long it lasts as a whole; nothing for what does not end.
+    pub fn lasts(&self) -> Option<Duration> {
+        self.rhythm.as_ref().map_or_else(|| self.kind.lasts(), |rhythm| Some(rhythm.recurrence.during))
+    }
+
+    /// Whether it disturbs a node at a time after its own beginning, or did until less than `before` ago.
+    pub fn disturbs(&self, node: NodeId, since: Duration, before: Duration) -> bool {
+        let Ok(place) = self.nodes.binary_search(&node) else { return false };
+        let spell = match (self.kind.lasts(), &self.rhythm) {
+            (Some(lasts), Some(rhythm)) => rhythm.spell_before(place, lasts, since),
+            (lasts, _) => Some(Duration::ZERO..lasts.unwrap_or(Duration::MAX)),
+        };
+        spell.is_some_and(|spell| since < spell.end.saturating_add(before))
+    }
 }
 
 /// More nodes are asked for than there are to draw from.
@@ -30,12 +57,13 @@ impl Scenario {
     /// No life is ended twice. Where some faults end lives, none of those nodes is drawn that another of them
     /// names. Faults that pass are drawn among all nodes that no crash and no leave hits at any time, and may hit
     /// one again. A percentage takes at most those there are to draw from. The seeds of a cluster that boots by
-    /// joining are never drawn, and no seed is ever drawn for a restart.
+    /// joining are never drawn, and no seed is ever drawn for a restart. Who joins in a storm has the numbers after those
+    /// of the nodes that are there at the boot.
     pub fn strikes(&self) -> Vec<Strike> {
         self.draw().expect("a scenario that asks for too many is refused")
     }
 
-    /// Whom nodes that start again join through: the first that no fault ends, as many as there are seeds.
+    /// Whom nodes that start again or come later join through: the first that no fault ends, as many as there are seeds.
     pub(crate) fn rejoin_seeds(&self) -> Vec<NodeId> {
         let strikes = self.strikes();
         let ended: BTreeSet<_> = strikes
@@ -56,19 +84,47 @@ impl Scenario {
                 mortal.retain(|id| !list.contains(id));
             }
         }
-        let mut strikes = Vec::with_capacity(self.faults.len());
+        // Leaders fall in the order of time.
+        let mut leaders = BTreeMap::new();
+        let mut fallen: Vec<_> =
+            self.faults.iter().enumerate().filter(|(_, fault)| fault.kills_leader()).collect();
+        fallen.sort_by_key(|(_, fault)| fault.at);
+        for (place, _) in fallen {
+            let leader = leader(&mortal).ok_or(Shortage { asked: 1, left: 0 })?;
+            mortal.remove(&leader);
+            leaders.insert(place, leader);
+        }
+        let mut strikes: Vec<(usize, Strike)> = Vec::with_capacity(self.faults.len());
         // Those that end lives come first, for the others must not be drawn among the dead.
         for (place, fault) in self.faults.iter().enumerate().filter(|(_, fault)| fault.kind.ends_life()) {
-            let nodes = self.hit(fault, &mortal, &mut random)?;
+            let nodes = match leaders.get(&place) {
+                Some(&leader) => vec![leader],
+                None => self.hit(fault, &mortal, &mut random)?,
+            };
             mortal.retain(|id| nodes.binary_search(id).is_err());
             if !matches!(fault.kind, FaultKind::Restart { .. }) {
                 sound.retain(|id| nodes.binary_search(id).is_err());
             }
-            strikes.push((place, Strike { at: fault.at, kind: fault.kind, nodes }));
+            strikes.push((place, Strike::new(fault, nodes, &mut random)));
         }
+        let mut newcomers = self.cluster.nodes as u32;
         for (place, fault) in self.faults.iter().enumerate().filter(|(_, fault)| !fault.kind.ends_life()) {
-            let nodes = self.hit(fault, &sound, &mut random)?;
-            strikes.push((place, Strike { at: fault.at, kind: fault.kind, nodes }));
+            let nodes = if fault.kind == FaultKind::JoinStorm {
+                let first = newcomers;
+                newcomers += fault.nodes.count(self.cluster.nodes) as u32;
+                (first..newcomers).map(NodeId).collect()
+            } else if fault.nodes == Victims::Leader {
+                let ended =
+                    strikes.iter().filter(|(_, strike)| strike.kind.ends_life() && strike.at <= fault.at);
+                let mut left: BTreeSet<_> = self.ids().collect();
+                ended.flat_map(|(_, strike)| &strike.nodes).for_each(|node| {
+                    left.remove(node);
+                });
+                leader(&left).into_iter().collect()
+            } else {
+                self.hit(fault, &sound, &mut random)?
+            };
+            strikes.push((place, Strike::new(fault, nodes, &mut random)));
         }
         strikes.sort_by_key(|(place, strike)| (strike.at, *place));
         Ok(strikes.into_iter().map(|(_, strike)| strike).collect())
@@ -102,6 +158,17 @@ impl Scenario {
     fn ids(&self) -> impl Iterator<Item = NodeId> {
         (0..self.cluster.nodes as u32).map(NodeId)
     }
+}
+
+impl Fault {
+    fn kills_leader(&self) -> bool {
+        self.kind.ends_life() && self.nodes == Victims::Leader
+    }
+}
+
+/// Who leads among these.
+fn leader(nodes: &BTreeSet<NodeId>) -> Option<NodeId> {
+    nodes.iter().copied().min_by_key(|node| rank(*node))
 }
 
 #[cfg(test)]
@@ -181,5 +248,22 @@ mod tests {
         };
         let distinct: BTreeSet<_> = (0..20).map(first).collect();
         assert!(distinct.len() > 5, "20 seeds drew only {distinct:?}");
+    }
+
+    #[test]
+    fn leaders_fall_in_the_order_of_rank_and_no_draw_takes_them() {
+        let mut draft = Draft::default();
+        draft.set("cluster.nodes=20").expect("a valid setting");
+        let faults = r#"fault=[{at = "9s", kind = "crash", nodes = "leader"}, {at = "1s", kind = "crash", nodes = 15},
+            {at = "2s", kind = "crash", nodes = "leader"}, {at = "5s", kind = "pause", for = "1s", nodes = "leader"}]"#;
+        draft.set(faults).expect("valid faults");
+        let strikes = draft.finish().expect("a valid scenario").strikes();
+        let mut order: Vec<NodeId> = (0..20).map(NodeId).collect();
+        order.sort_by_key(|node| rank(*node));
+        let [many, first, still, second] = &strikes[..] else { panic!("four faults") };
+        assert_eq!(first.nodes, [order[0]]);
+        assert_eq!(second.nodes, [order[1]]);
+        assert!(!many.nodes.contains(&order[0]) && !many.nodes.contains(&order[1]));
+        assert_eq!(still.nodes, second.nodes, "it leads by then, and lives");
     }
 }

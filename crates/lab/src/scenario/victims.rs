@@ -12,11 +12,15 @@ pub enum Victims {
     Percent(f64),
     /// These nodes.
     Nodes(Vec<NodeId>),
+    /// The node that leads, if all went as it should: the first in rank of those whose life no fault ends elsewhere or
+    /// before. It is known before the run, as all victims are, and in a protocol without leaders it is a node as any other.
+    Leader,
 }
 
 impl Victims {
     /// What [`Victims`] look like in a scenario.
-    pub(super) const WANTED: &str = "a count, a percentage from \"0%\" to \"100%\" or a list of node numbers";
+    pub(super) const WANTED: &str =
+        "a count, a percentage from \"0%\" to \"100%\", \"leader\" or a list of node numbers";
 
     /// How many nodes of a cluster of `nodes` that is.
     pub fn count(&self, nodes: usize) -> usize {
@@ -25,6 +29,7 @@ impl Victims {
             Self::Percent(percent) if *percent == 0.0 => 0,
             Self::Percent(percent) => ((nodes as f64 * percent / 100.0).round() as usize).max(1),
             Self::Nodes(list) => list.len(),
+            Self::Leader => 1,
         }
     }
 }
@@ -42,6 +47,7 @@ impl From<Victims> for Value {
         match victims {
             Victims::Count(count) => Self::Integer(i64::try_from(count).unwrap_or(i64::MAX)),
             Victims::Percent(percent) => Self::String(format!("{percent}%")),
+            Victims::Leader => Self::String("leader".to_owned()),
             Victims::Nodes(list) => {
                 Self::Array(list.iter().map(|id| Self::Integer(i64::from(id.0))).collect())
             }
@@ -52,6 +58,7 @@ impl From<Victims> for Value {
 fn read(value: &Value) -> Option<Victims> {
     match value {
         Value::Integer(count) => Some(Victims::Count(usize::try_from(*count).ok()?)),
+        Value::String(text) if text == "leader" => Some(Victims::Leader),
         Value::String(text) => {
             let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
             (0.0..=100.0).contains(&percent).then_some(Victims::Percent(percent))
@@ -82,6 +89,7 @@ mod tests {
             Victims::Percent(0.5),
             Victims::Percent(100.0),
             Victims::Nodes(vec![NodeId(7)]),
+            Victims::Leader,
         ] {
             assert_eq!(Victims::try_from(Value::from(victims.clone())), Ok(victims));
         }

@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
     rc::Rc,
     time::Duration,
@@ -11,7 +11,7 @@ use std::{
 use rumormill_lab::{
     Action, Census, Cluster, ClusterError, Equipment, Impairment, Inspection, NodeCensus, Stamped,
 };
-use rumormill_protocol::{Cause, Command, Contact, Dot, Event, NodeId, Sizes, Status, Time};
+use rumormill_protocol::{Cause, Command, Contact, Dot, Event, NodeId, Refusal, Sizes, Status, Time};
 
 /// From a write to its application everywhere.
 pub(crate) const SPREAD: Duration = Duration::from_millis(100);
@@ -39,6 +39,10 @@ pub(crate) struct Clockwork {
     crashed: BTreeMap<NodeId, Time>,
     lives: BTreeMap<NodeId, u32>,
     left: Vec<NodeId>,
+    /// Nodes that have not joined yet.
+    absent: BTreeSet<NodeId>,
+    /// Slots that are settled.
+    slots: BTreeSet<u64>,
     paused: Vec<NodeId>,
     impaired: BTreeMap<(NodeId, u32), Impairment>,
     /// Since when an observer hears nothing of a member.
@@ -59,6 +63,8 @@ impl Clockwork {
             crashed: BTreeMap::new(),
             lives: BTreeMap::new(),
             left: Vec::new(),
+            absent: BTreeSet::new(),
+            slots: BTreeSet::new(),
             paused: Vec::new(),
             impaired: BTreeMap::new(),
             silent: BTreeMap::new(),
@@ -66,12 +72,20 @@ impl Clockwork {
         })
     }
 
+    /// The same with so many more that come later.
+    pub(crate) fn with_newcomers(residents: u32, newcomers: u32) -> Box<Self> {
+        let absent = (residents..residents + newcomers).map(NodeId).collect();
+        Box::new(Self { absent, ..*Self::new(residents + newcomers) })
+    }
+
     fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..self.nodes).map(NodeId)
     }
 
     fn others(&self, but: NodeId) -> Vec<NodeId> {
-        let live = |node: &NodeId| !self.crashed.contains_key(node) && !self.left.contains(node);
+        let live = |node: &NodeId| {
+            !self.crashed.contains_key(node) && !self.left.contains(node) && !self.absent.contains(node)
+        };
         self.ids().filter(|node| *node != but && live(node)).collect()
     }
 
@@ -106,6 +120,11 @@ impl Clockwork {
         // Of a new life one hears also where the end of the last was not noticed.
         self.to_come.retain(|event| event.event != Event::Alive(node));
         self.at_all(&observers, HEARD, Event::Alive(node));
+        self.learn(node);
+    }
+
+    /// A node is told all that was written.
+    fn learn(&mut self, node: NodeId) {
         for (&writer, &counter) in &self.written {
             let event = Event::Applied(Dot { writer, counter });
             self.to_come.push(Stamped { at: self.clock.get() + HEARD, node, event });
@@ -123,6 +142,15 @@ impl Clockwork {
                 if self.lives.contains_key(&node) {
                     assert!(seeds.iter().all(|seed| !self.crashed.contains_key(&seed.id)), "{seeds:?}");
                 }
+                if self.absent.remove(&node) {
+                    let others = self.others(node);
+                    assert!(seeds.iter().all(|seed| others.contains(&seed.id)), "{seeds:?}");
+                    self.at_all(&others, HEARD, Event::Alive(node));
+                    for other in others {
+                        self.at_all(&[node], HEARD, Event::Alive(other));
+                    }
+                    self.learn(node);
+                }
             }
             Command::Put { .. } => {
                 assert!(!self.left.contains(&node), "{node} has left");
@@ -131,6 +159,17 @@ impl Clockwork {
                 let dot = Dot { writer: node, counter: *counter };
                 self.at_all(&[node], Duration::ZERO, Event::Wrote(dot));
                 self.at_all(&self.others(node), SPREAD, Event::Applied(dot));
+            }
+            Command::Propose { slot, value } => {
+                // The first value wins; the proposal of another comes to nothing.
+                let settled = Event::Settled { slot, value: u64::from(value[0]) };
+                if self.slots.insert(slot) {
+                    self.at_all(&[node], Duration::ZERO, settled);
+                    self.at_all(&self.others(node), SPREAD, settled);
+                }
+            }
+            Command::Delete { .. } => {
+                self.at_all(&[node], Duration::ZERO, Event::Refused(Refusal::Unsupported));
             }
             Command::Leave => {
                 self.left.push(node);
@@ -193,6 +232,7 @@ impl Cluster for Clockwork {
                 }
                 self.speak_again(node, &others);
             }
+            Action::Block | Action::Unblock | Action::Pace(_) => {}
             Action::Impair { fault, impairment } => {
                 let toward = impairment.toward.clone().expect("faults of a scenario name a side");
                 assert!(!toward.contains(node));
@@ -221,10 +261,13 @@ impl Cluster for Clockwork {
         let changes_partner = |id: NodeId| self.rotates && moment % u64::from(self.nodes) == u64::from(id.0);
         let node = |id: NodeId| {
             let crashed = self.crashed.get(&id);
+            if self.absent.contains(&id) {
+                return NodeCensus { alive: 1, ..NodeCensus::default() };
+            }
             let mut node = NodeCensus {
                 links_up: 2,
                 links_pending: usize::from(!self.boots && id.0 == 0 || changes_partner(id)),
-                alive: self.nodes as usize,
+                alive: self.nodes as usize - self.absent.len(),
                 crashed: crashed.is_some(),
                 ..NodeCensus::default()
             };
@@ -247,6 +290,7 @@ impl Cluster for Clockwork {
         let inspect = |node| {
             let status = |&member: &NodeId| match self.silent.get(&(node, member)) {
                 _ if self.left.contains(&member) => Status::Left,
+                _ if self.absent.contains(&member) => Status::Unknown,
                 Some(&since) if self.now() - since >= DEAD => Status::Dead,
                 Some(&since) if self.now() - since >= SUSPECTED => Status::Suspect,
                 _ => Status::Alive,

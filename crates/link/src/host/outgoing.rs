@@ -36,6 +36,7 @@ impl<P: Protocol> Host<P> {
         match output {
             Output::Connect(peer) => self.links.pin(now, peer),
             Output::Disconnect(peer) => self.links.unpin(now, peer),
+            Output::Release(peer) => self.links.release(peer),
             Output::Introduce { id, address } => self.directory.introduce(id, address),
             Output::Send { to, channel, cause, message } => self.dispatch(now, to, channel, cause, &message),
             Output::Event(event) => self.events.push_back(event),

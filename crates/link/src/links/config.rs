@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use rumormill_protocol::mix;
+
 /// The bounds and times of the connection policy.
 #[derive(Clone, Debug)]
 pub struct LinkConfig {
@@ -9,7 +11,7 @@ pub struct LinkConfig {
     pub dials_at_once: usize,
     /// After which a dial is given up.
     pub dial_timeout: Duration,
-    /// Before the first dial again of a peer that the protocol wants; doubles with each failure.
+    /// Before the first dial again of a peer that the protocol wants, on average; doubles with each failure.
     pub back_off_min: Duration,
     /// The longest such wait. A connection that stood this long starts the count anew.
     pub back_off_max: Duration,
@@ -49,10 +51,14 @@ impl Default for LinkConfig {
 }
 
 impl LinkConfig {
-    /// The wait after this many failures before.
-    pub(super) fn back_off(&self, failures: u32) -> Duration {
-        self.back_off_min
+    /// The wait of one pair of nodes after this many failures before: half of it to one and a half, so that a crowd that
+    /// was refused together does not come back together.
+    pub(super) fn back_off(&self, failures: u32, pair: u64) -> Duration {
+        let wait = self
+            .back_off_min
             .saturating_mul(1u32.checked_shl(failures).unwrap_or(u32::MAX))
-            .min(self.back_off_max)
+            .min(self.back_off_max);
+        let chance = mix(mix(pair) ^ u64::from(failures)) as f64 / u64::MAX as f64;
+        wait.mul_f64(0.5 + chance)
     }
 }

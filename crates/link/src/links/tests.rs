@@ -19,11 +19,11 @@ fn actions(links: &mut Links<u32, &'static str>) -> Vec<Action<u32>> {
 }
 
 /// Runs the policy up to `until`, all dials leading nowhere, and says when it dialled.
-fn dials_until(links: &mut Links<u32, &'static str>, until: Time) -> Vec<u64> {
+fn dials_until(links: &mut Links<u32, &'static str>, until: Time) -> Vec<f64> {
     let (mut now, mut dials) = (Time::ZERO, Vec::new());
     loop {
         let dialled = actions(links).iter().filter(|action| matches!(action, Action::Dial(_))).count();
-        dials.extend(std::iter::repeat_n(now.nanos() / 1_000_000_000, dialled));
+        dials.extend(std::iter::repeat_n(now.nanos() as f64 / 1e9, dialled));
         match links.poll_timeout() {
             Some(timeout) if timeout <= until => now = timeout,
             _ => return dials,
@@ -36,11 +36,41 @@ fn dials_until(links: &mut Links<u32, &'static str>, until: Time) -> Vec<u64> {
 fn a_pinned_peer_is_dialled_again_with_doubling_waits() {
     let mut links = links(LinkConfig::default());
     links.pin(at(0), NodeId(1));
-    // Each dial is given up after 3 s; the waits are 1, 2, 4, 8, 16, 32, 32, ... s.
-    assert_eq!(dials_until(&mut links, at(150)), [0, 4, 9, 16, 27, 46, 81, 116]);
+    let dials = dials_until(&mut links, at(150));
+    // Each dial is given up after 3 s.
+    let waits: Vec<f64> = dials.windows(2).map(|pair| pair[1] - pair[0] - 3.0).collect();
+    assert!(waits.len() >= 5);
+    for (wait, mean) in waits.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0]) {
+        assert!((0.5 * mean..=1.5 * mean).contains(wait), "{wait} s where {mean} s are the mean");
+    }
     assert_eq!((links.up(), links.pending()), (0, 1));
     links.unpin(at(150), NodeId(1));
     assert_eq!(links.pending(), 0);
+}
+
+#[test]
+fn nodes_that_were_refused_together_come_back_one_by_one() {
+    let config = LinkConfig::default();
+    let mut waits: Vec<_> = (0..1000).map(|pair| config.back_off(0, pair)).collect();
+    waits.sort();
+    let middle = waits[500].as_secs_f64();
+    assert!((0.95..1.05).contains(&middle), "{middle}");
+    let gap = waits.windows(2).map(|two| two[1] - two[0]).max().expect("there are many");
+    assert!(gap < Duration::from_millis(20), "{gap:?}");
+}
+
+#[test]
+fn a_released_connection_closes_at_once_unless_it_is_wanted() {
+    let mut links = links(LinkConfig::default());
+    links.pin(at(0), NodeId(1));
+    links.connected(at(0), NodeId(1), 1, ME);
+    actions(&mut links);
+    links.release(NodeId(1));
+    assert_eq!(actions(&mut links), []);
+    links.unpin(at(1), NodeId(1));
+    links.release(NodeId(1));
+    let closed = [Action::Close(1, CloseReason::Unwanted), Action::Tell(NodeId(1), LinkEvent::Down)];
+    assert_eq!(actions(&mut links), closed);
 }
 
 #[test]
@@ -155,7 +185,7 @@ fn a_lost_connection_is_told_and_dialled_again_while_pinned() {
     actions(&mut links);
     links.lost(at(10), NodeId(1), 1);
     assert_eq!(actions(&mut links), [Action::Tell(NodeId(1), LinkEvent::Down)]);
-    links.handle_timeout(at(11));
+    links.handle_timeout(at(12));
     assert_eq!(actions(&mut links), [Action::Dial(NodeId(1))]);
 }
 

@@ -14,7 +14,7 @@ use super::{
 const HOLD_BACK_MIN: Duration = Duration::from_millis(1);
 
 /// Floors that are kept before those that have passed are looked for.
-const FLOORS_KEPT_LEAST: usize = 32;
+const FLOORS_KEPT_LEAST: usize = 8;
 
 /// What the packets of one sender meet between leaving it and arriving, faults included: it draws the fate of each
 /// and carries none.
@@ -31,7 +31,17 @@ pub struct Conditions {
     floors: BTreeMap<Option<NodeId>, Time>,
     /// How many floors there may be before those that have passed are dropped.
     floors_max: usize,
-    ledger: Ledger,
+    mishaps: Mishaps,
+}
+
+/// What befell packets, as [`Ledger`] counts it: much smaller than a whole one.
+#[derive(Debug, Default)]
+struct Mishaps {
+    lost_packets: u64,
+    lost_quic_bytes: u64,
+    copied_packets: u64,
+    copied_quic_bytes: u64,
+    send_refused: u64,
 }
 
 /// What becomes of one packet. The default is that it is lost.
@@ -65,7 +75,7 @@ impl Conditions {
             impairments: BTreeMap::new(),
             floors: BTreeMap::new(),
             floors_max: FLOORS_KEPT_LEAST,
-            ledger: Ledger::default(),
+            mishaps: Mishaps::default(),
         }
     }
 
@@ -100,8 +110,8 @@ impl Conditions {
         let arrival = Some(self.arrival(now, departure, to));
         let copy = copied.then(|| self.arrival(now, departure, to));
         if copied {
-            self.ledger.copied_packets += 1;
-            self.ledger.copied_quic_bytes += bytes as u64;
+            self.mishaps.copied_packets += 1;
+            self.mishaps.copied_quic_bytes += bytes as u64;
         }
         Fate { arrival, copy }
     }
@@ -132,25 +142,29 @@ impl Conditions {
 
     /// A packet that was to arrive is lost after all.
     pub fn lose(&mut self, bytes: usize) {
-        self.ledger.lost_packets += 1;
-        self.ledger.lost_quic_bytes += bytes as u64;
+        self.mishaps.lost_packets += 1;
+        self.mishaps.lost_quic_bytes += bytes as u64;
     }
 
     /// A second copy that was to arrive is lost after all.
     pub(super) fn lose_copy(&mut self, bytes: usize) {
-        self.ledger.copied_packets -= 1;
-        self.ledger.copied_quic_bytes -= bytes as u64;
+        self.mishaps.copied_packets -= 1;
+        self.mishaps.copied_quic_bytes -= bytes as u64;
     }
 
     /// A packet was not taken by the operating system: it is lost after all.
     pub(super) fn refused(&mut self, bytes: usize) {
-        self.ledger.send_refused += 1;
+        self.mishaps.send_refused += 1;
         self.lose(bytes);
     }
 
-    /// What was lost and copied here, and nothing else: to be added to the sender's own ledger.
-    pub const fn ledger(&self) -> &Ledger {
-        &self.ledger
+    /// Adds what was lost, copied and refused here to a ledger: the sender's own.
+    pub const fn count_in(&self, ledger: &mut Ledger) {
+        ledger.lost_packets += self.mishaps.lost_packets;
+        ledger.lost_quic_bytes += self.mishaps.lost_quic_bytes;
+        ledger.copied_packets += self.mishaps.copied_packets;
+        ledger.copied_quic_bytes += self.mishaps.copied_quic_bytes;
+        ledger.send_refused += self.mishaps.send_refused;
     }
 
     fn loses(&mut self, to: Option<NodeId>) -> bool {

@@ -72,9 +72,11 @@ impl<P: Clone> Egress<P> {
         self.conditions.refused(bytes);
     }
 
-    /// See [`Conditions::ledger`].
-    pub const fn ledger(&self) -> &Ledger {
-        self.conditions.ledger()
+    /// What was lost, copied and refused here, and nothing else: to be added to the sender's own ledger.
+    pub fn ledger(&self) -> Ledger {
+        let mut ledger = Ledger::default();
+        self.conditions.count_in(&mut ledger);
+        ledger
     }
 
     /// Says whether there was room for one more packet.

@@ -1,7 +1,7 @@
 //! What a message takes on the wire, found without writing it down where that would cost much.
 //!
 //! `payload` is always exact. `compressed` is exact too for messages that are not compressed and for those that are
-//! seldom sent or short: they are compressed to see. Two kinds are estimated, for they are what a large cluster sends
+//! seldom sent or short: they are compressed to see. Three kinds are estimated, for they are what a large cluster sends
 //! most of, and the same content again and again:
 //!
 //! - a delta, or a rumor, of one write: it saves what the write saves in a message of its own, compressed once. That
@@ -11,9 +11,12 @@
 //!   its members are named in full, it is compressed to see. With values that do not compress this is within 1 % of
 //!   the truth: what is saved then is what entries have in common besides, and changes disturb its regularity.
 
+//! - a digest of all that began from a common start: the mean of what some states take in which as many writers wrote as
+//!   much since (`stated`). That is right within 2 % on average, and within a fifth for each.
+
 use std::cell::RefCell;
 
-use rumormill_protocol::{Dot, Entry, NodeId, Sizes, Wire, mix};
+use rumormill_protocol::{Dot, Entry, NodeId, Sizes, Wire, mix, varint_len};
 
 use super::{
     COMPRESS_FROM_BYTES,
@@ -22,7 +25,7 @@ use super::{
 };
 use crate::{
     config::Compression,
-    message::{Body, Message, Names},
+    message::{Body, Digest, Message, Names},
 };
 
 /// Writes whose compression is remembered by one thread.
@@ -53,6 +56,11 @@ fn body_bytes(message: &Message) -> usize {
     if let Body::FullState(part) = &message.body {
         return part.bytes(message.names);
     }
+    if let Body::Digest(Digest { first, end, versions }) = &message.body
+        && let Some(bytes) = versions.bytes(message.names)
+    {
+        return varint_len(u64::from(*first)) + varint_len(u64::from(*end)) + bytes;
+    }
     let mut count = Count::default();
     Writer { out: &mut count, names: message.names }.body(&message.body);
     count.0
@@ -65,8 +73,16 @@ fn squeezed(message: &Message, payload: usize, level: i32) -> usize {
         }
         Body::FullState(part) => {
             let of_part = |part| written(&Message { body: Body::FullState(part), ..*message });
-            let of_log = |run: &[Entry]| squeezed_run(run, level);
+            let of_log = |run: &[Entry]| squeezed_run(run, message.names, level);
             let about = part.squeezed(message.names, level, of_part, of_log);
+            about.map_or_else(|| written(message), |bytes| bytes.clamp(1, payload))
+        }
+        Body::Digest(Digest { first, end, versions }) => {
+            let of_list = |versions| {
+                let body = Body::Digest(Digest { first: *first, end: *end, versions });
+                written(&Message { body, ..*message })
+            };
+            let about = versions.squeezed(message.names, level, of_list);
             about.map_or_else(|| written(message), |bytes| bytes.clamp(1, payload))
         }
         _ => written(message),
@@ -82,12 +98,12 @@ fn written(message: &Message) -> usize {
 }
 
 /// The length of a run without its writer's name, as it is or compressed by itself, whichever is less.
-fn squeezed_run(run: &[Entry], level: i32) -> usize {
+fn squeezed_run(run: &[Entry], names: Names, level: i32) -> usize {
     if run.is_empty() {
         return 0;
     }
     let mut plain = Vec::new();
-    Writer { out: &mut plain, names: Names::Full }.writes(run);
+    Writer { out: &mut plain, names }.writes(run);
     compressed(&plain, level, plain.len()).map_or(plain.len(), |shorter| shorter.len())
 }
 
@@ -122,12 +138,12 @@ mod tests {
 
     use proptest::prelude::*;
     use rand::Rng;
-    use rumormill_protocol::{Contact, Status, WarmBoot, generator};
+    use rumormill_protocol::{Contact, Status, Tag, WarmBoot, generator};
 
     use super::*;
     use crate::{
         base::Base,
-        message::{Check, Digest, Meet, Record},
+        message::{Ask, Beat, Check, Heartbeats, Meet, Record, Scope, Sketch, SketchHead, Versions},
         snapshot::Snapshot,
         standing::Standing,
         store::Store,
@@ -139,12 +155,20 @@ mod tests {
             any::<([u8; 4], u16)>().prop_map(|address| Some(address.into())),
             any::<([u8; 16], u16)>().prop_map(|address| Some(address.into())),
         ];
-        let record = (0u32..300, 1u32..5000, address).prop_map(|(member, standing, address)| Record {
-            member: NodeId(member),
-            standing: Standing::alive(standing).with(Status::Suspect),
-            address,
+        let accuser = proptest::option::of((0u32..300).prop_map(NodeId));
+        let record = (0u32..300, 1u32..5000, accuser, address).prop_map(|said| {
+            let (member, standing, accuser, address) = said;
+            let standing = Standing::alive(standing).with(Status::Suspect);
+            Record { member: NodeId(member), standing, accuser, address }
         });
         proptest::collection::vec(record, 0..60)
+    }
+
+    fn tags() -> impl Strategy<Value = Tag> {
+        let dot =
+            (0u32..300, any::<u64>()).prop_map(|(writer, counter)| Dot { writer: NodeId(writer), counter });
+        (any::<bool>(), proptest::collection::vec(dot, 0..5))
+            .prop_map(|(deletes, context)| Tag::new(deletes, context))
     }
 
     fn entries() -> impl Strategy<Value = Vec<Entry>> {
@@ -152,12 +176,14 @@ mod tests {
             proptest::collection::vec(any::<u8>(), 0..300),
             (any::<u8>(), 0usize..300).prop_map(|(byte, length)| vec![byte; length]),
         ];
-        let entry =
-            (0u32..300, any::<u64>(), "[a-z]{0,12}", value).prop_map(|(writer, counter, key, value)| Entry {
+        let entry = (0u32..300, any::<u64>(), "[a-z]{0,12}", value, tags()).prop_map(
+            |(writer, counter, key, value, tag)| Entry {
                 dot: Dot { writer: NodeId(writer), counter },
                 key: Arc::from(key),
-                value: Arc::from(value),
-            });
+                value: if tag.deletes() { Arc::from([]) } else { Arc::from(value) },
+                tag,
+            },
+        );
         proptest::collection::vec(entry, 0..20)
     }
 
@@ -179,10 +205,39 @@ mod tests {
             proptest::collection::btree_map(0u32..300, any::<u64>(), 0..100).prop_map(|versions| Digest {
                 first: 0,
                 end: u32::MAX,
-                versions: versions.into_iter().map(|(writer, version)| (NodeId(writer), version)).collect(),
+                versions: versions
+                    .into_iter()
+                    .map(|(writer, version)| (NodeId(writer), version))
+                    .collect::<Vec<_>>()
+                    .into(),
             });
+        let versions =
+            proptest::collection::btree_map(0u32..300, any::<u64>(), 0..100).prop_map(|versions| {
+                let versions =
+                    versions.into_iter().map(|(writer, version)| (NodeId(writer), version)).collect();
+                Body::Versions(Versions { scope: Scope::SinceBase, versions })
+            });
+        let head = any::<(Option<u16>, u32)>().prop_map(|(salt, check)| SketchHead { salt, check });
+        let sketch = (proptest::option::of(head), proptest::collection::vec(any::<u8>(), 0..100))
+            .prop_map(|(head, symbols)| Body::Sketch(Sketch { head, symbols }));
+        let ask = prop_oneof![
+            any::<bool>().prop_map(|hashed| Ask::Whole { hashed }),
+            Just(Ask::More),
+            proptest::collection::btree_set(0u32..1 << 20, 0..50)
+                .prop_map(|ranges| Ask::Halves { depth: 20, ranges: ranges.into_iter().collect() }),
+            proptest::collection::vec((0u32..1 << 24, any::<u64>()), 0..50).prop_map(Ask::Writes),
+        ];
         let standings = proptest::collection::vec((1u32..1000).prop_map(Standing::alive), 0..100);
+        let beats = proptest::collection::btree_map(0u32..300, (0u32..3, any::<u32>()), 0..200);
+        let heartbeats =
+            (any::<u16>(), any::<bool>(), check.clone(), beats).prop_map(|(salt, asks, check, beats)| {
+                let beats = beats.into_iter();
+                let beats =
+                    beats.map(|(member, (life, counter))| Beat { member: NodeId(member), life, counter });
+                Heartbeats { first: 0, end: u32::MAX, asks, salt, check, beats: beats.collect() }
+            });
         prop_oneof![
+            heartbeats.prop_map(Body::Heartbeats),
             (any::<u16>(), any::<bool>(), check.clone(), records())
                 .prop_map(|(seq, again, check, news)| Body::Ping { seq, again, check, news }),
             (any::<u16>(), records()).prop_map(|(seq, news)| Body::Ack { seq, news }),
@@ -195,12 +250,16 @@ mod tests {
             records().prop_map(Body::News),
             meet.prop_map(Body::Meet),
             (any::<u32>(), standings, records()).prop_map(|(first, dense, records)| Body::Members {
+                more: first % 2 == 1,
                 first,
                 dense,
                 records
             }),
             Just(Body::AskDigest),
             digest.prop_map(Body::Digest),
+            versions,
+            sketch,
+            ask.prop_map(Body::Ask),
             (proptest::option::of(0..u64::MAX), entries())
                 .prop_map(|(upto, entries)| Body::Delta { upto, entries }),
             entries().prop_map(|entries| Body::FullState(entries.into())),
@@ -220,6 +279,7 @@ mod tests {
                     dot: Dot { writer: NodeId(writer), counter },
                     key: Arc::from(format!("k{}", counter - 1)),
                     value: Arc::from(value),
+                    tag: Tag::default(),
                 }
             })
             .collect();
@@ -318,7 +378,7 @@ mod tests {
             counter in 1u64..1000,
             upto in 0u64..100_000,
         ) {
-            let entry = Entry { dot: Dot { writer: NodeId(writer), counter }, key: Arc::from("k3"), value: value.into() };
+            let entry = Entry { dot: Dot { writer: NodeId(writer), counter }, key: Arc::from("k3"), value: value.into(), tag: Tag::default() };
             for names in [Names::Full, Names::Roster(100_000)] {
                 let body = Body::Delta { upto: Some(upto), entries: vec![entry.clone()] };
                 let message = Message { names, compression: Compression::Zstd { level: 1 }, body };

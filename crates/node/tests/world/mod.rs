@@ -12,8 +12,8 @@ use std::{
 use rand::RngExt;
 use rumormill_node::{Body, Config, Message, Node};
 use rumormill_protocol::{
-    Channel, Command, Contact, Dot, Entry, Event, LinkEvent, NodeId, Output, Protocol, Purpose, Random,
-    Start, Time, WarmBoot, Wire, generator, mix, stream,
+    Cause, Channel, Command, Contact, Dot, Entry, Event, LinkEvent, NodeId, Output, Protocol, Purpose,
+    Random, Start, Tag, Time, WarmBoot, Wire, generator, mix, stream,
 };
 
 const DELAY: Duration = Duration::from_millis(5);
@@ -27,11 +27,18 @@ enum Parcel {
     Link(NodeId, LinkEvent),
 }
 
+/// Whether the blocked node sent it, the other end, and what was said.
+type Waiting = (bool, NodeId, Result<Vec<u8>, Message>);
+
 pub(crate) struct World {
     pub(crate) nodes: Vec<Option<Node>>,
     pub(crate) now: Time,
     pub(crate) events: Vec<(Time, NodeId, Event)>,
     pub(crate) meets: usize,
+    /// Writes that were sent with their values.
+    pub(crate) values: usize,
+    /// Encoded messages and their bytes before compression, by cause.
+    pub(crate) bytes: BTreeMap<Cause, (usize, usize)>,
     /// The probability that a datagram is lost.
     pub(crate) loss: f64,
     /// Whether messages are passed on as they are said, without encoding them.
@@ -42,8 +49,13 @@ pub(crate) struct World {
     pins: BTreeSet<(NodeId, NodeId)>,
     /// Ways on which nothing arrives.
     cut: BTreeSet<(NodeId, NodeId)>,
+    /// Nodes that are asleep, and what arrives at them meanwhile.
+    asleep: BTreeSet<NodeId>,
+    slept_through: Vec<(NodeId, Parcel)>,
     /// What waits for such a way to open, as a stream's bytes do.
     held: Vec<(NodeId, NodeId, Result<Vec<u8>, Message>)>,
+    /// Whose messages wait, and those that do: by whether it sent them, and the other end.
+    blocked: BTreeMap<NodeId, Vec<Waiting>>,
     under_way: BTreeMap<(Time, u64), (NodeId, Parcel)>,
     sent: u64,
     random: Random,
@@ -58,13 +70,18 @@ impl World {
             now: Time::ZERO,
             events: Vec::new(),
             meets: 0,
+            values: 0,
             loss: 0.0,
             typed: false,
             config: config.clone(),
             links: BTreeSet::new(),
             pins: BTreeSet::new(),
             cut: BTreeSet::new(),
+            asleep: BTreeSet::new(),
+            slept_through: Vec::new(),
+            bytes: BTreeMap::new(),
             held: Vec::new(),
+            blocked: BTreeMap::new(),
             under_way: BTreeMap::new(),
             sent: 0,
             random: generator(99),
@@ -121,6 +138,23 @@ impl World {
         self.command(node, Command::Join { seeds: vec![contact(seed.0)] });
     }
 
+    /// A node stops, as a process that is not scheduled.
+    pub(crate) fn sleep(&mut self, node: NodeId) {
+        self.asleep.insert(node);
+    }
+
+    /// It goes on: what arrived meanwhile comes first, then its timers.
+    pub(crate) fn wake(&mut self, node: NodeId) {
+        self.asleep.remove(&node);
+        for (to, parcel) in std::mem::take(&mut self.slept_through) {
+            if to == node {
+                self.post(to, Duration::ZERO, parcel);
+            } else {
+                self.slept_through.push((to, parcel));
+            }
+        }
+    }
+
     /// Cuts the way from each of `from` to each of `to`.
     pub(crate) fn cut(&mut self, from: &[NodeId], to: &[NodeId]) {
         for &one in from {
@@ -138,6 +172,33 @@ impl World {
         }
     }
 
+    /// From now on what a node sends and what it is sent waits.
+    pub(crate) fn block(&mut self, node: NodeId) {
+        self.blocked.insert(node, Vec::new());
+        let now = self.now;
+        self.nodes[node.index()].as_mut().expect("it lives").handle_blocked(now, true);
+    }
+
+    /// What waited goes through.
+    pub(crate) fn unblock(&mut self, node: NodeId) {
+        let waited = self.blocked.remove(&node).expect("it was blocked");
+        for (_, to, said) in waited.iter().filter(|(sent, ..)| *sent).cloned() {
+            self.post(to, DELAY, Parcel::Message(node, said));
+        }
+        let now = self.now;
+        self.nodes[node.index()].as_mut().expect("it lives").handle_blocked(now, false);
+        self.drain(node);
+        for (_, from, said) in waited.into_iter().filter(|(sent, ..)| !sent) {
+            self.deliver(node, Parcel::Message(from, said));
+            self.drain(node);
+        }
+    }
+
+    /// The numbers of all nodes.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = NodeId> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
     pub(crate) fn live(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().flatten()
     }
@@ -152,7 +213,7 @@ impl World {
         self.under_way.insert((self.now + after, self.sent), (to, parcel));
     }
 
-    fn drain(&mut self, from: NodeId) {
+    pub(crate) fn drain(&mut self, from: NodeId) {
         while let Some(output) = self.nodes[from.index()].as_mut().and_then(Node::poll_output) {
             self.note(from, &output);
             match output {
@@ -160,7 +221,7 @@ impl World {
                     self.pins.insert((from, to));
                     self.connect(from, to);
                 }
-                Output::Disconnect(to) => {
+                Output::Disconnect(to) | Output::Release(to) => {
                     self.pins.remove(&(from, to));
                     let link = (from.min(to), from.max(to));
                     if !self.pins.contains(&(to, from)) && self.links.remove(&link) {
@@ -185,6 +246,8 @@ impl World {
                 let mut bytes = format!("{to} {channel:?} {cause:?}").into_bytes();
                 let written = message.encode(&mut bytes);
                 assert_eq!(message.sizes().payload, written.payload);
+                let (messages, payload) = self.bytes.entry(*cause).or_default();
+                (*messages, *payload) = (*messages + 1, *payload + written.payload);
                 bytes
             }
             other => format!("{other:?}").into_bytes(),
@@ -215,6 +278,9 @@ impl World {
 
     fn carry(&mut self, from: NodeId, to: NodeId, channel: Channel, message: Message) {
         self.meets += usize::from(matches!(message.body, Body::Meet(_)));
+        if let Body::Delta { entries, .. } | Body::Rumors(entries) = &message.body {
+            self.values += entries.len();
+        }
         let said = if self.typed {
             Err(message)
         } else {
@@ -222,6 +288,10 @@ impl World {
             message.encode(&mut bytes);
             Ok(bytes)
         };
+        if let Some(waiting) = self.blocked.get_mut(&from) {
+            waiting.push((true, to, said));
+            return;
+        }
         match channel {
             Channel::Stream if self.cut.contains(&(from, to)) => self.held.push((from, to, said)),
             Channel::Datagram if self.cut.contains(&(from, to)) => {}
@@ -235,6 +305,7 @@ impl World {
         loop {
             let timer = (0u32..)
                 .zip(&self.nodes)
+                .filter(|(number, _)| !self.asleep.contains(&NodeId(*number)))
                 .filter_map(|(number, node)| Some((node.as_ref()?.poll_timeout()?, NodeId(number))))
                 .min();
             let parcel = self.under_way.keys().next().copied();
@@ -264,6 +335,10 @@ impl World {
 
     fn deliver(&mut self, to: NodeId, parcel: Parcel) {
         let now = self.now;
+        if self.asleep.contains(&to) {
+            self.slept_through.push((to, parcel));
+            return;
+        }
         let Some(node) = &mut self.nodes[to.index()] else { return };
         match parcel {
             Parcel::Link(peer, link) => {
@@ -274,6 +349,10 @@ impl World {
                 }
             }
             Parcel::Message(from, said) => {
+                if let Some(waiting) = self.blocked.get_mut(&to) {
+                    waiting.push((false, from, said));
+                    return;
+                }
                 let message = said
                     .map_or_else(|message| message, |bytes| Message::decode(&bytes).expect("it was encoded"));
                 node.handle_message(now, from, message);
@@ -289,7 +368,12 @@ pub(crate) fn contact(number: u32) -> Contact {
 
 pub(crate) fn entry(writer: u32, counter: u64) -> Entry {
     let key = Arc::from(format!("k{counter}"));
-    Entry { dot: Dot { writer: NodeId(writer), counter }, key, value: Arc::from([writer as u8; 100]) }
+    Entry {
+        dot: Dot { writer: NodeId(writer), counter },
+        key,
+        value: Arc::from([writer as u8; 100]),
+        tag: Tag::default(),
+    }
 }
 
 pub(crate) fn put(key: &str) -> Command {

@@ -8,7 +8,7 @@ use std::{
 pub(super) struct Sockets {
     /// Packets that ours dropped for want of buffer since they were bound.
     pub(super) drops: u64,
-    /// Those of others that could send or receive over loopback, by inode.
+    /// Those of others that could send or receive over the nodes' interface, by inode.
     pub(super) foreign: BTreeSet<u64>,
 }
 
@@ -21,14 +21,15 @@ struct Entry {
 }
 
 impl Sockets {
-    /// From the kernel's tables for IPv4 and IPv6, in which `ours` are those bound to these addresses.
-    pub(super) fn of(udp: &str, udp6: &str, ours: &BTreeSet<SocketAddr>) -> Self {
+    /// From the kernel's tables for IPv4 and IPv6, in which `ours` are those bound to these addresses, at the interface of
+    /// `host`.
+    pub(super) fn of(host: IpAddr, udp: &str, udp6: &str, ours: &BTreeSet<SocketAddr>) -> Self {
         let mut sockets = Self::default();
         let lines = udp.lines().skip(1).chain(udp6.lines().skip(1));
         for entry in lines.filter_map(Entry::parse) {
             if ours.contains(&entry.local) {
                 sockets.drops += entry.drops;
-            } else if entry.may_use_loopback() {
+            } else if entry.may_use_interface(host) {
                 sockets.foreign.insert(entry.inode);
             }
         }
@@ -48,9 +49,10 @@ impl Entry {
     }
 
     /// A socket that is bound to another interface's address, and not connected, has no business there.
-    fn may_use_loopback(&self) -> bool {
+    fn may_use_interface(&self, host: IpAddr) -> bool {
         let local = self.local.ip().to_canonical();
-        local.is_loopback() || local.is_unspecified() || !self.remote.ip().to_canonical().is_unspecified()
+        let is_there = if host.is_loopback() { local.is_loopback() } else { local == host };
+        is_there || local.is_unspecified() || !self.remote.ip().to_canonical().is_unspecified()
     }
 }
 
@@ -111,9 +113,9 @@ mod tests {
         let zeros = "0".repeat(32);
         let udp6 = format!("head\n  1: {zeros}:14E9 {zeros}:0000 {rest} 15 2 ffff 0\n");
         let ours = [0xc3b1, 0xc3b2, 7].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        let sockets = Sockets::of(&udp, &udp6, &ours.into_iter().collect());
+        let sockets = Sockets::of(Ipv4Addr::LOCALHOST.into(), &udp, &udp6, &ours.into_iter().collect());
         assert_eq!(sockets.drops, 22);
         assert_eq!(sockets.foreign, BTreeSet::from([11, 12, 14, 15]));
-        assert!(Sockets::of("", "", &BTreeSet::new()).foreign.is_empty());
+        assert!(Sockets::of(Ipv4Addr::LOCALHOST.into(), "", "", &BTreeSet::new()).foreign.is_empty());
     }
 }

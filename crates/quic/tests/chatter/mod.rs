@@ -117,7 +117,7 @@ impl Protocol for Chatter {
                 self.next_round = None;
             }
             Command::Put { .. } => self.next_round = Some(now + ROUND / 2),
-            Command::Join { .. } => {}
+            Command::Join { .. } | Command::Delete { .. } | Command::Propose { .. } => {}
         }
     }
 

@@ -227,7 +227,7 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
-    use rumormill_protocol::Dot;
+    use rumormill_protocol::{Dot, Tag};
 
     use super::*;
 
@@ -237,7 +237,7 @@ mod tests {
         let write = |counter| Write { counter, key: Arc::from("key"), value: Arc::from([7; 40]) };
         let member = |status| Change::Member(NodeId(small), Member { life: small, status, address });
         let dot = Dot { writer: NodeId(small), counter: number };
-        let entry = Entry { dot, key: Arc::from(""), value: Arc::from([]) };
+        let entry = Entry { dot, key: Arc::from(""), value: Arc::from([]), tag: Tag::default() };
         let taken = Taken { epoch: small, position: number };
         let changes = Changes {
             from: taken,

@@ -131,14 +131,14 @@ fn bytes_max(change: &Change) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use rumormill_protocol::{Contact, Entry, Status};
+    use rumormill_protocol::{Contact, Entry, Status, Tag};
 
     use super::*;
     use crate::roster::Member;
 
     fn entry(writer: u32, counter: u64, key: &str) -> Entry {
         let dot = Dot { writer: NodeId(writer), counter };
-        Entry { dot, key: Arc::from(key), value: Arc::from([0; 100]) }
+        Entry { dot, key: Arc::from(key), value: Arc::from([0; 100]), tag: Tag::default() }
     }
 
     fn contact(id: u32) -> Contact {

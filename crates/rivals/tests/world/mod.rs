@@ -11,7 +11,7 @@ use std::{
 
 use rumormill_protocol::{
     Cause, Command, Contact, Dot, Entry, Event, LinkEvent, NodeId, Output, Protocol, Purpose, Start, Status,
-    Time, WarmBoot, Wire, stream,
+    Tag, Time, WarmBoot, Wire, stream,
 };
 
 pub(crate) const DELAY: Duration = Duration::from_millis(1);
@@ -150,7 +150,7 @@ impl<P: Protocol> World<P> {
                     self.pins.insert((from, to));
                     self.connect(from, to);
                 }
-                Output::Disconnect(to) => {
+                Output::Disconnect(to) | Output::Release(to) => {
                     self.pins.remove(&(from, to));
                     if !self.pins.contains(&(to, from)) && self.links.remove(&(from.min(to), from.max(to))) {
                         self.post(from, DELAY, Parcel::Link(to, LinkEvent::Down));
@@ -286,7 +286,12 @@ pub(crate) fn contact(number: u32) -> Contact {
 
 fn entry(writer: u32, counter: u64) -> Entry {
     let key = Arc::from(format!("k{counter}"));
-    Entry { dot: Dot { writer: NodeId(writer), counter }, key, value: Arc::from([writer as u8; 100]) }
+    Entry {
+        dot: Dot { writer: NodeId(writer), counter },
+        key,
+        value: Arc::from([writer as u8; 100]),
+        tag: Tag::default(),
+    }
 }
 
 pub(crate) const fn seconds(seconds: u64) -> Duration {

@@ -146,9 +146,13 @@ impl<P: Protocol + Send> Machine for MessageHost<P> {
             Command::Join { seeds } => {
                 seeds.iter().for_each(|seed| self.directory.introduce(seed.id, seed.address));
             }
-            Command::Leave | Command::Put { .. } => {}
+            Command::Leave | Command::Put { .. } | Command::Delete { .. } | Command::Propose { .. } => {}
         }
         self.protocol.handle_command(now, command);
+    }
+
+    fn handle_blocked(&mut self, now: Time, blocked: bool) {
+        self.protocol.handle_blocked(now, blocked);
     }
 
     fn transmit(&mut self, now: Time, outbox: &mut Outbox<'_, Self::Packet>) {
@@ -206,6 +210,7 @@ impl<P: Protocol> MessageHost<P> {
         match output {
             Output::Connect(peer) => self.links.pin(now, peer),
             Output::Disconnect(peer) => self.links.unpin(now, peer),
+            Output::Release(peer) => self.links.release(peer),
             Output::Introduce { id, address } => self.directory.introduce(id, address),
             Output::Send { to, channel, cause, message } => {
                 assert!(to != self.me, "a protocol sends nothing to itself");

@@ -1,0 +1,105 @@
+//! Writes that are announced before they are sent: a peer that lacks one asks for it, so that its value goes to each
+//! node once. Where nodes push along a tree (Plumtree: Leitão, Pereira, Rodrigues, SRDS 2007), writes go at once to the
+//! peers of the tree, and announcements to the others repair it.
+
+use std::time::Duration;
+
+use rumormill_protocol::{Cause, Channel, Dot, Entry, NodeId, Time};
+
+use crate::{
+    config::Dissemination,
+    membership::MAX_MEMBERS,
+    message::Body,
+    node::Node,
+    sync::{Form, Sync},
+};
+
+impl Node {
+    pub(crate) fn has_tree(&self) -> bool {
+        self.config.dissemination == Dissemination::Tree
+    }
+
+    /// How a peer is told of writes.
+    pub(crate) fn form(&self, to: NodeId) -> Form {
+        match self.config.dissemination {
+            Dissemination::Push => Form::Writes,
+            Dissemination::Pull | Dissemination::PushPull => Form::Dots,
+            Dissemination::Tree if self.sync.is_eager(to) => Form::Rumors,
+            Dissemination::Tree => Form::Dots,
+        }
+    }
+
+    /// Sends what is new along the tree, at once. Any connection may be a link of it: of partners that change one end learns
+    /// before the other.
+    pub(crate) fn push_eagerly(&mut self) {
+        if !self.has_tree() || !self.carries_deltas() {
+            return;
+        }
+        let lacks = |peer: &NodeId| self.sync.is_eager(*peer) && self.sync.is_behind(*peer);
+        for peer in self.sync.peers().filter(lacks).collect::<Vec<_>>() {
+            self.send_deltas(peer);
+        }
+    }
+
+    /// Writes came over a link of the tree. If all were known there is another way to this node, and the link leaves
+    /// the tree; else it is one of those by which this node is reached.
+    pub(crate) fn judge_link(&mut self, from: NodeId, any_new: bool) {
+        if !self.has_tree() {
+            return;
+        }
+        self.sync.set_eager(from, any_new);
+        if !any_new {
+            self.send(from, Channel::Stream, Cause::Announce, Body::Prune);
+        }
+    }
+
+    /// A peer has these writes.
+    pub(crate) fn hear_announced(&mut self, now: Time, from: NodeId, dots: &[Dot]) {
+        if !self.carries_deltas() {
+            return;
+        }
+        // Along the tree they are on their way, most likely.
+        let patience = if self.has_tree() { self.config.gossip_interval } else { Duration::ZERO };
+        for dot in dots.iter().filter(|dot| dot.writer.index() < MAX_MEMBERS) {
+            if self.store.version(dot.writer) >= dot.counter {
+                self.sync.received(from, *dot, false);
+            } else {
+                self.wants.add(dot.writer, dot.counter, from, now + patience);
+            }
+        }
+        self.ask_for_wants(now);
+    }
+
+    /// `from` told a write of a writer whose earlier ones this node lacks.
+    pub(crate) fn want_earlier(&mut self, now: Time, from: NodeId, entry: &Entry) {
+        self.wants.add(entry.dot.writer, entry.dot.counter, from, now);
+        self.ask_for_wants(now);
+    }
+
+    /// Asks for what was announced and did not come.
+    pub(crate) fn ask_for_wants(&mut self, now: Time) {
+        let (store, sync) = (&self.store, &self.sync);
+        let asked = self.wants.due(now, |writer| store.version(writer), |peer| sync.is_up(peer));
+        for (peer, writers) in asked {
+            let eager = self.has_tree();
+            if eager {
+                self.sync.set_eager(peer, true);
+            }
+            let have = writers.into_iter().map(|writer| (writer, self.store.version(writer))).collect();
+            self.send(peer, Channel::Stream, Cause::Announce, Body::Graft { eager, have });
+        }
+    }
+
+    /// A peer lacks these writers' writes past these versions.
+    pub(crate) fn answer_graft(&mut self, from: NodeId, eager: bool, have: &[(NodeId, u64)]) {
+        if !self.carries_deltas() {
+            return;
+        }
+        if eager && self.has_tree() {
+            self.sync.set_eager(from, true);
+        }
+        for delta in Sync::later_than(have, &self.store) {
+            self.send(from, Channel::Stream, Cause::Delta, delta);
+        }
+    }
+}
