@@ -10,7 +10,7 @@ use crate::{
     fleet::{Agent, Coordinate, Fleet, FleetArguments},
     live::Watch,
     report::{self, Report},
-    worlds::{self, Place},
+    worlds::Place,
 };
 
 /// What --version says.
@@ -216,7 +216,7 @@ pub(crate) struct Common {
     /// With --fidelity quic: what protects packets; it changes nothing but the time it takes [default: null]
     #[arg(long, value_name = "HOW", help_heading = OF_SIM)]
     pub(crate) crypto: Option<Crypto>,
-    /// Threads that carry the nodes [default: the cores of this machine]
+    /// Threads that carry the nodes [default: one for 500 nodes, and the cores of this machine at most]
     #[arg(long, value_name = "N", help_heading = OF_SIM, value_parser = value_parser!(u16).range(1..=SHARDS_MAX))]
     pub(crate) shards: Option<u16>,
     /// How nodes hold what they know: what all of them know once, or each everything by itself, as on machines of their
@@ -291,7 +291,7 @@ impl Common {
             world,
             fidelity: fidelity.unwrap_or(Fidelity::Message),
             crypto: self.crypto.unwrap_or(Crypto::Null),
-            shards: self.shards.map_or_else(worlds::cores, usize::from),
+            shards: self.shards.map(usize::from),
             view: self.view.unwrap_or(ViewMode::Compact),
             fleet: self
                 .processes

@@ -282,7 +282,7 @@ mod tests {
         world: World::Local,
         fidelity: Fidelity::Message,
         crypto: Crypto::Null,
-        shards: 2,
+        shards: None,
         view: ViewMode::Compact,
         fleet: None,
     };

@@ -166,7 +166,7 @@ mod tests {
         Needs::of(
             &scenario,
             RUMORMILL,
-            &Setting { world: World::Local, fidelity, crypto, shards: 2, view, fleet: None },
+            &Setting { world: World::Local, fidelity, crypto, shards: None, view, fleet: None },
         )
     }
 

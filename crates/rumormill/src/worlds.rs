@@ -19,6 +19,10 @@ use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster};
 
 use crate::fleet::Fleet;
 
+/// Nodes in virtual time that are worth a thread: with fewer, threads that meet at the end of every window take longer
+/// than one thread for all.
+const NODES_OF_A_SHARD: usize = 500;
+
 /// Where nodes live, and how.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -28,8 +32,8 @@ pub struct Setting {
     pub fidelity: Fidelity,
     /// In virtual time, with simulated packets: what protects them.
     pub crypto: Crypto,
-    /// In virtual time: threads that carry the nodes.
-    pub shards: usize,
+    /// Threads that carry the nodes, where not as many as suit them.
+    pub shards: Option<usize>,
     /// How nodes hold what they know.
     pub view: ViewMode,
     /// Who carries the nodes, where it is not this process alone.
@@ -170,7 +174,7 @@ where
 {
     let (nodes, seed, network) = (scenario.nodes_ever(), scenario.seed, network(&scenario.network));
     if setting.world == World::Sim {
-        let shards = setting.shards;
+        let shards = setting.shards.unwrap_or_else(|| (nodes / NODES_OF_A_SHARD).clamp(1, cores()));
         return Ok(match setting.fidelity {
             Fidelity::Message => {
                 let book = book(nodes);
@@ -186,7 +190,7 @@ where
     }
     let nodes = share.as_ref().map_or(nodes, |(berths, _)| berths.addresses().len());
     let mut spec = LocalSpec::new(nodes, seed, config);
-    spec.shards = share.as_ref().map_or(spec.shards, |_| setting.shards);
+    spec.shards = share.as_ref().map_or(spec.shards, |_| setting.shards.unwrap_or_else(cores));
     spec.network = network;
     spec.idle_timeout = idle_timeout(&links);
     spec.links = links;

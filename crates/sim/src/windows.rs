@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Mutex,
+        Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
@@ -15,7 +15,7 @@ use rumormill_protocol::Time;
 
 use crate::{machine::Machine, shard::Shard, wheel::Entry};
 
-/// How often a shard that waits for the others looks before it lets other threads have the core.
+/// How often a shard that waits for the others looks before it goes to sleep.
 const SPINS: u32 = 2_000;
 
 /// No event is due at a shard.
@@ -93,12 +93,15 @@ impl<M: Machine> Meeting<M> {
     }
 }
 
-/// Where threads wait for each other: for microseconds mostly, so they spin first.
+/// Where threads wait for each other: for microseconds mostly, so they spin first. Who waits longer sleeps: on a busy
+/// machine one that yielded its core over and over would get it back last.
 struct Barrier {
     threads: usize,
     arrived: AtomicUsize,
     round: AtomicUsize,
     broken: AtomicBool,
+    asleep: Mutex<()>,
+    wake: Condvar,
 }
 
 impl Barrier {
@@ -108,6 +111,8 @@ impl Barrier {
             arrived: AtomicUsize::new(0),
             round: AtomicUsize::new(0),
             broken: AtomicBool::new(false),
+            asleep: Mutex::new(()),
+            wake: Condvar::new(),
         }
     }
 
@@ -120,14 +125,26 @@ impl Barrier {
         if self.arrived.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
             self.arrived.store(0, Ordering::Release);
             self.round.store(round + 1, Ordering::Release);
+            self.wake_all();
             return;
         }
+        let over = || self.round.load(Ordering::Acquire) != round || self.broken.load(Ordering::Acquire);
         let mut spins = 0;
-        while self.round.load(Ordering::Acquire) == round {
-            assert!(!self.broken.load(Ordering::Acquire), "another shard panicked");
+        while spins < SPINS && !over() {
             spins += 1;
-            if spins < SPINS { std::hint::spin_loop() } else { thread::yield_now() }
+            std::hint::spin_loop();
         }
+        if !over() {
+            let asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(self.wake.wait_while(asleep, |()| !over()));
+        }
+        assert!(!self.broken.load(Ordering::Acquire), "another shard panicked");
+    }
+
+    /// Who found the round not over has the lock until it sleeps, so it is not missed.
+    fn wake_all(&self) {
+        drop(self.asleep.lock().unwrap_or_else(PoisonError::into_inner));
+        self.wake.notify_all();
     }
 
     fn guard(&self) -> Guard<'_> {
@@ -144,6 +161,7 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
             self.barrier.broken.store(true, Ordering::Release);
+            self.barrier.wake_all();
         }
     }
 }

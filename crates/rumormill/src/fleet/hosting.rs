@@ -7,7 +7,7 @@ use rumormill_measure::World;
 use rumormill_protocol::NodeId;
 use rumormill_quic::{Berths, Share};
 
-use crate::{Crypto, Fidelity, Registry, Setting, ViewMode, worlds};
+use crate::{Crypto, Fidelity, Registry, Setting, ViewMode};
 
 /// Brings the nodes of an agent's share to life in this process.
 pub(crate) struct Nodes<'a> {
@@ -39,7 +39,7 @@ impl Hosting for Nodes<'_> {
         let protocol =
             self.registry.named("the coordinator", &setup.protocol).map_err(|failure| failure.to_string())?;
         let view = ViewMode::from_str(&setup.view, false)?;
-        let shards = if setup.shards == 0 { worlds::cores() } else { setup.shards as usize };
+        let shards = (setup.shards > 0).then_some(setup.shards as usize);
         let setting = Setting {
             world: World::Local,
             fidelity: Fidelity::Message,
