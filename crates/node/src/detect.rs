@@ -265,18 +265,11 @@ impl Node {
             Peers::Uniform => 0,
         };
         let Some(before) = self.membership.merge(member, said) else {
-            // What is passed on at present was taken in before.
-            let is_news = |node: &mut Self, accuser| {
-                !node.news.heard_again(member, said, Some(accuser), told)
-                    && node.suspicions.confirm(now, member, said, accuser)
-            };
-            match accuser {
-                // Of partners only those of the member can confirm it, and they tell each other.
-                Some(by) if is_news(self, by) && self.config.peers == Peers::Uniform => {
-                    self.pass_on(now, member, said, accuser, from, told);
-                }
-                Some(_) => {}
-                None => drop(self.news.heard_again(member, said, None, told)),
+            self.news.heard_again(member, said, told);
+            let confirms = accuser.is_some_and(|by| self.suspicions.confirm(now, member, said, by));
+            // Of partners only those of the member can confirm it, and they tell each other.
+            if confirms && self.config.peers == Peers::Uniform {
+                self.pass_on(now, member, said, accuser, from, told);
             }
             return;
         };

@@ -108,21 +108,13 @@ impl News {
         self.waiting.is_empty()
     }
 
-    /// A piece came once more, over these connections. Says whether it is passed on at present.
-    pub(crate) fn heard_again(
-        &mut self,
-        member: NodeId,
-        standing: Standing,
-        accuser: Option<NodeId>,
-        told: Holders,
-    ) -> bool {
-        let Some(at) = self.position(member) else { return false };
+    /// A piece came once more, over these connections.
+    pub(crate) fn heard_again(&mut self, member: NodeId, standing: Standing, told: Holders) {
+        let Some(at) = self.position(member) else { return };
         let piece = &mut self.waiting[at];
-        let is_same = piece.standing == standing && piece.accuser == accuser;
-        if is_same {
+        if piece.standing == standing {
             piece.told |= told;
         }
-        is_same
     }
 
     /// The connections over which not every piece has gone.
@@ -240,13 +232,13 @@ mod tests {
         let mut news = News::default();
         news.push(NodeId(1), Standing::alive(1), None, 0b01);
         news.push(NodeId(2), Standing::alive(1), None, 0);
-        news.heard_again(NodeId(2), Standing::alive(9), None, 0b10);
+        news.heard_again(NodeId(2), Standing::alive(9), 0b10);
         assert_eq!(news.take_over(0b10, 1), [said(1, 1)], "the oldest first");
         assert_eq!(news.take_over(0b10, 9), [said(2, 1)]);
         assert_eq!(news.behind() & 0b11, 0b01);
         news.settle(0b11);
         assert_eq!(news.waiting.len(), 1, "what all have is given up");
-        news.heard_again(NodeId(2), Standing::alive(1), None, 0b01);
+        news.heard_again(NodeId(2), Standing::alive(1), 0b01);
         assert_eq!(news.behind() & 0b01, 0);
         news.forget(0b10);
         assert_eq!(news.behind() & 0b10, 0b10, "its successor has it not");

@@ -8,7 +8,7 @@ use rumormill_protocol::{
 
 use crate::{
     agreement::Agreement,
-    allowance::Allowance,
+    allowance::{Allowance, Told},
     base::Base,
     config::{Compression, Config, Detector, DigestForm, Dissemination, Peers, StateTransfer},
     consensus::Consensus,
@@ -29,6 +29,7 @@ use crate::{
     suspicion::Suspicions,
     sync::Sync,
     tour::Tour,
+    tree::Limb,
     wants::Wants,
     writing::Writing,
 };
@@ -203,12 +204,13 @@ impl Protocol for Node {
             }
             Body::Announce(dots) => self.hear_announced(now, from, &dots),
             Body::Graft { eager, have } => self.answer_graft(from, eager, &have),
-            Body::Prune => self.sync.set_eager(from, false),
+            Body::Prune => self.sync.set_limb(from, Limb::Beside),
             Body::FullState(part) => self.apply_part(now, from, &part),
             Body::Heartbeats(heartbeats) => self.handle_heartbeats(now, from, &heartbeats),
             Body::Ballot(ballot) => self.handle_ballot(now, from, ballot),
             Body::Proposal(proposal) => self.handle_proposal(now, from, proposal),
         }
+        self.tell_branches(now);
     }
 
     fn handle_link(&mut self, now: Time, peer: NodeId, link: LinkEvent) {
@@ -381,6 +383,7 @@ impl Node {
         if self.stall.may_tell() {
             self.tell_others(now);
         }
+        self.tell_branches(now);
         self.time_election(now);
         self.time_consensus(now);
     }
@@ -536,7 +539,10 @@ impl Node {
     /// The same of nothing but news of members, of which partners get so many messages at most.
     pub(crate) fn schedule_news(&mut self, now: Time) {
         let from = match self.config.peers {
-            Peers::Sticky => self.allowance.next(self.config.protocol_period).max(now),
+            Peers::Sticky => {
+                let told = if self.has_branches() { Told::Branches } else { Told::Partner };
+                self.allowance.next(self.config.protocol_period, told).max(now)
+            }
             Peers::Uniform => now,
         };
         self.flush_after(from);

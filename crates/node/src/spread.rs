@@ -6,6 +6,7 @@ use rand::{RngExt, seq::SliceRandom};
 use rumormill_protocol::{Cause, Channel, Dot, Entry, Event, NodeId, Status, Time};
 
 use crate::{
+    allowance::Told,
     config::{DigestForm, Peers, StateTransfer},
     message::{Body, Check, Digest, Meet, Names, Record},
     node::{Node, Stage},
@@ -13,6 +14,7 @@ use crate::{
     standing::Standing,
     sync::Form,
     tour::random_members,
+    tree::Limb,
 };
 
 /// Opinions in one message at most; it then stays far below the longest message even with every member named in
@@ -267,6 +269,9 @@ impl Node {
             let form = self.form(to);
             if let Some(delta) = self.sync.delta(to, &self.store, form) {
                 let cause = if form == Form::Dots { Cause::Announce } else { Cause::Delta };
+                if form == Form::Rumors && self.has_tree() {
+                    self.sync.set_limb(to, Limb::Branch);
+                }
                 self.send(to, Channel::Stream, cause, delta);
             }
         }
@@ -288,14 +293,22 @@ impl Node {
                 self.news.forget(bit);
             }
         }
+        self.tell_branches(now);
         let behind = self.news.behind();
-        let lacks = |peer: &NodeId| self.sync.bit(*peer) & behind != 0 || self.is_owed_writes(*peer);
+        // Beside a tree news waits for a message that is for the peer anyway.
+        let by_tree = self.has_branches();
+        let lacks = |peer: &NodeId| {
+            let lacks_news = self.sync.bit(*peer) & behind != 0;
+            lacks_news && (!by_tree || self.is_branch(*peer)) || self.is_owed_writes(*peer)
+        };
         let mut waiting: Vec<NodeId> =
             self.partners.iter().filter(|peer| self.sync.is_up(*peer)).filter(lacks).collect();
         waiting.shuffle(&mut self.random);
         let mut later = waiting.split_off(waiting.len().min(self.config.fanout));
         for peer in waiting {
-            if self.is_owed_writes(peer) || self.allowance.take(now, self.config.protocol_period) {
+            if self.is_owed_writes(peer)
+                || self.allowance.take(now, self.config.protocol_period, Told::Partner)
+            {
                 self.tell_news(peer);
                 self.send_deltas(peer);
             } else {

@@ -13,6 +13,7 @@ use crate::{
     rumors::Rumors,
     stated::Stated,
     store::Store,
+    tree::Limb,
 };
 
 /// Encoded bytes of writes that one message carries, but for the last write of it.
@@ -80,8 +81,8 @@ struct Link {
     sequential: bool,
     /// Whether the peer is to be told what it lacks as soon as both have met.
     owed: bool,
-    /// Whether the peer is next to this node on the tree along which writes are pushed.
-    eager: bool,
+    /// Where the connection lies by the tree along which writes are pushed.
+    limb: Limb,
     /// Where the log stood when the first part of the peer's digest was answered.
     answered_from: u64,
     /// The peer's writes are not what its cursor says: only its digest tells.
@@ -113,8 +114,7 @@ impl Sync {
             cursor: None,
             sequential: false,
             owed: self.creditors.remove(&peer),
-            // Where a link of the tree went away, another that comes up is likely to take its place.
-            eager: true,
+            limb: Limb::Untried,
             answered_from: 0,
             doubted: false,
         };
@@ -346,14 +346,14 @@ impl Sync {
         self.links.get(peer).and_then(|link| link.cursor).is_some_and(|cursor| !self.log.reaches(cursor))
     }
 
-    /// Whether the peer is next to this node on the tree.
-    pub(crate) fn is_eager(&self, peer: NodeId) -> bool {
-        self.links.get(peer).is_some_and(|link| link.eager)
+    /// Where the connection with a peer lies by the tree; beside it where there is none.
+    pub(crate) fn limb(&self, peer: NodeId) -> Limb {
+        self.links.get(peer).map_or(Limb::Beside, |link| link.limb)
     }
 
-    pub(crate) fn set_eager(&mut self, peer: NodeId, eager: bool) {
+    pub(crate) fn set_limb(&mut self, peer: NodeId, limb: Limb) {
         if let Some(link) = self.links.get_mut(peer) {
-            link.eager = eager;
+            link.limb = limb;
         }
     }
 

@@ -7,12 +7,25 @@ use std::time::Duration;
 use rumormill_protocol::{Cause, Channel, Dot, Entry, NodeId, Time};
 
 use crate::{
+    allowance::Told,
     config::Dissemination,
     membership::MAX_MEMBERS,
     message::Body,
     node::Node,
     sync::{Form, Sync},
 };
+
+/// Where a connection lies by the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limb {
+    /// No write has gone over it: it is tried as a branch. Where one went away, another connection that comes up is
+    /// likely to take its place.
+    Untried,
+    /// Writes go over it.
+    Branch,
+    /// Writes came to one of its ends by another way.
+    Beside,
+}
 
 impl Node {
     pub(crate) fn has_tree(&self) -> bool {
@@ -24,8 +37,8 @@ impl Node {
         match self.config.dissemination {
             Dissemination::Push => Form::Writes,
             Dissemination::Pull | Dissemination::PushPull => Form::Dots,
-            Dissemination::Tree if self.sync.is_eager(to) => Form::Rumors,
-            Dissemination::Tree => Form::Dots,
+            Dissemination::Tree if self.sync.limb(to) == Limb::Beside => Form::Dots,
+            Dissemination::Tree => Form::Rumors,
         }
     }
 
@@ -35,10 +48,36 @@ impl Node {
         if !self.has_tree() || !self.carries_deltas() {
             return;
         }
-        let lacks = |peer: &NodeId| self.sync.is_eager(*peer) && self.sync.is_behind(*peer);
+        let lacks = |peer: &NodeId| self.sync.limb(*peer) != Limb::Beside && self.sync.is_behind(*peer);
         for peer in self.sync.peers().filter(lacks).collect::<Vec<_>>() {
             self.send_deltas(peer);
         }
+    }
+
+    /// Tells news of members along the branches of the tree, at once, as far as messages for it are allowed: all branches
+    /// count as one. The others are told in messages that are for them anyway.
+    pub(crate) fn tell_branches(&mut self, now: Time) {
+        let period = self.config.protocol_period;
+        if !self.has_tree() || self.news.is_empty() || self.allowance.next(period, Told::Branches) > now {
+            return;
+        }
+        let behind = self.news.behind();
+        let lacks = |peer: &NodeId| self.is_branch(*peer) && self.sync.bit(*peer) & behind != 0;
+        let branches: Vec<NodeId> = self.sync.peers().filter(lacks).collect();
+        if branches.is_empty() || !self.allowance.take(now, period, Told::Branches) {
+            return;
+        }
+        branches.into_iter().for_each(|peer| self.tell_news(peer));
+        self.settle_news();
+    }
+
+    /// Whether a write has shaped the tree here.
+    pub(crate) fn has_branches(&self) -> bool {
+        self.has_tree() && self.sync.peers().any(|peer| self.is_branch(peer))
+    }
+
+    pub(crate) fn is_branch(&self, peer: NodeId) -> bool {
+        self.sync.limb(peer) == Limb::Branch
     }
 
     /// Writes came over a link of the tree. If all were known there is another way to this node, and the link leaves
@@ -47,7 +86,7 @@ impl Node {
         if !self.has_tree() {
             return;
         }
-        self.sync.set_eager(from, any_new);
+        self.sync.set_limb(from, if any_new { Limb::Branch } else { Limb::Beside });
         if !any_new {
             self.send(from, Channel::Stream, Cause::Announce, Body::Prune);
         }
@@ -83,7 +122,7 @@ impl Node {
         for (peer, writers) in asked {
             let eager = self.has_tree();
             if eager {
-                self.sync.set_eager(peer, true);
+                self.sync.set_limb(peer, Limb::Branch);
             }
             let have = writers.into_iter().map(|writer| (writer, self.store.version(writer))).collect();
             self.send(peer, Channel::Stream, Cause::Announce, Body::Graft { eager, have });
@@ -96,7 +135,7 @@ impl Node {
             return;
         }
         if eager && self.has_tree() {
-            self.sync.set_eager(from, true);
+            self.sync.set_limb(from, Limb::Branch);
         }
         for delta in Sync::later_than(have, &self.store) {
             self.send(from, Channel::Stream, Cause::Delta, delta);

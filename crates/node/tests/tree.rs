@@ -57,7 +57,8 @@ fn a_tree_that_loses_nodes_repairs_itself() {
     spread(&mut world, 5, Duration::from_secs(3));
     (60..90).for_each(|victim| world.crash(NodeId(victim)));
     let (took, copies) = spread(&mut world, 40, Duration::from_secs(3));
-    assert!(took.iter().all(|took| *took < Duration::from_millis(1_500)), "{took:?}");
+    // Where the tree was cut the first write waits for two probes at most.
+    assert!(took.iter().all(|took| *took < Duration::from_secs(2)), "{took:?}");
     // A connection that replaces one with a dead node is a link of the tree until something comes over it twice.
     assert!(copies < 1.35, "{copies}");
 }
