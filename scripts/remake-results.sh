@@ -8,7 +8,7 @@
 # RUMORMILL names the binary; without it one is built. README's tables come from these results: a test fails where they differ,
 # and prints them as they should be (cargo test -p rumormill-report --test readme).
 #
-# Of each run result.json is kept, of compare-10000 also its page and what that is made from. All but `worlds` and `micro` are in
+# Of each run result.json is kept, of compare-10000 also its page and what that is made from, and README's picture is drawn. All but `worlds` and `micro` are in
 # virtual time: there the same code makes the same figures on any machine, but for those about the machine. Instructions depend
 # on the compiler.
 set -euo pipefail
@@ -60,6 +60,9 @@ compare_10000() {
     [[ -z $quick ]] || nodes=20
     run compare --nodes "$nodes" --on sim
     keep result.json scenario.toml report.html series.csv convergence.csv full.hlog delta.hlog digest.hlog
+    local picture=docs/compare-10000.svg
+    [[ -z $quick ]] || picture=$scratch/picture.svg
+    "$RUMORMILL" report "$scratch/run" --picture "$picture" >/dev/null
 }
 
 state() {

@@ -1,5 +1,5 @@
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -55,7 +55,7 @@ pub trait Hosting {
         &mut self,
         setup: &Setup,
         scenario: &Scenario,
-        address: Ipv4Addr,
+        address: IpAddr,
     ) -> Result<Vec<SocketAddr>, String>;
 
     /// Brings the nodes to life, as a cluster of its own whose nodes are numbered as in the whole.

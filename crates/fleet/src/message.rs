@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use rumormill_crypto::real::Seal;
 use rumormill_lab::Equipment;
-use rumormill_measure::LoadReport;
+use rumormill_measure::{IpVersion, LoadReport};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -177,7 +177,8 @@ pub(crate) struct Sent {
 impl Sent {
     pub(crate) fn of(connection: &quinn::Connection) -> Self {
         let sent = connection.stats().udp_tx;
-        let wire_bytes = sent.bytes + sent.datagrams * rumormill_measure::UDP_IPV4_HEADER_BYTES;
+        let ip = IpVersion::of(connection.remote_address().ip());
+        let wire_bytes = sent.bytes + sent.datagrams * ip.header_bytes();
         Self { wire_bytes, packets: sent.datagrams }
     }
 }

@@ -1,7 +1,7 @@
 //! Coordinator and agents over loopback, with clusters in which nothing happens: who is let in, and what becomes of a loss.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, SocketAddr, UdpSocket},
     sync::mpsc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -14,9 +14,10 @@ use rumormill_fleet::{
 use rumormill_lab::{
     Action, Census, Cluster, ClusterError, Draft, Equipment, Inspection, NodeCensus, Scenario, Stamped,
 };
+use rumormill_measure::IpVersion;
 use rumormill_protocol::{Command, Contact, Dot, Event, NodeId, Status, Time};
 
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const LOOPBACK: SocketAddr = SocketAddr::new(IpVersion::V4.loopback(), 0);
 
 /// More than anything here takes on a machine that does much else besides.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,9 +26,10 @@ fn version() -> Version {
     Version { protocol: PROTOCOL_VERSION, tool: "rumormill under test".into() }
 }
 
-fn scenario() -> String {
+fn scenario(ip: IpVersion) -> String {
     let mut draft = Draft::preset("idle").expect("a preset");
     draft.set("cluster.nodes=5").expect("a setting");
+    draft.set(&format!("network.ip={}", u8::from(ip))).expect("a setting");
     draft.finish().expect("a scenario").to_toml()
 }
 
@@ -123,9 +125,10 @@ impl Hosting for StillHosting {
         &mut self,
         setup: &Setup,
         scenario: &Scenario,
-        _: Ipv4Addr,
+        address: IpAddr,
     ) -> Result<Vec<SocketAddr>, String> {
         assert_eq!(scenario.cluster.nodes, 5);
+        assert_eq!(address, scenario.network.ip.loopback());
         if self.refuses {
             return Err("there is no room here".into());
         }
@@ -174,15 +177,19 @@ fn ended(agent: Agent) -> Result<(), AgentError> {
     agent.join().expect("no panic")
 }
 
-fn spec(on_loss: OnLoss) -> FleetSpec {
-    let (protocol, scenario, view) = ("rumormill".into(), scenario(), "compact".into());
+fn spec(on_loss: OnLoss, ip: IpVersion) -> FleetSpec {
+    let (protocol, scenario, view) = ("rumormill".into(), scenario(ip), "compact".into());
     FleetSpec { protocol, scenario, view, shards: 1, nodes: 5, on_loss }
 }
 
 fn launch(gate: Gate, on_loss: OnLoss) -> Result<FleetCluster, ClusterError> {
+    launch_on(IpVersion::V4, gate, on_loss)
+}
+
+fn launch_on(ip: IpVersion, gate: Gate, on_loss: OnLoss) -> Result<FleetCluster, ClusterError> {
     let muster =
         Muster { patience: PATIENCE, interrupted: &|| false, watch: &mut || Ok(()), say: &mut |_| {} };
-    FleetCluster::launch(gate, spec(on_loss), muster)
+    FleetCluster::launch(gate, spec(on_loss, ip), muster)
 }
 
 fn refusal(agent: Agent) -> String {
@@ -302,6 +309,36 @@ fn a_clock_that_is_ahead_moves_no_time_by_more_than_the_stated_uncertainty() {
 }
 
 #[test]
+fn nodes_go_by_the_version_of_ip_that_is_asked_for_or_not_at_all() {
+    let here = |ip: IpVersion| SocketAddr::new(ip.loopback(), 0);
+    if UdpSocket::bind(here(IpVersion::V6)).is_err() {
+        eprintln!("not checked: there is no IPv6 here");
+        return;
+    }
+    let run = |listen, ip| {
+        let gate = Gate::open(listen, 1, version()).expect("loopback can be listened at");
+        let agent = start(options(&gate, gate.token().clone()));
+        let fleet = launch_on(ip, gate, OnLoss::End);
+        let found = fleet.map(|mut fleet| {
+            let address = fleet.fleet().map(|fleet| fleet.agents[0].address.clone());
+            Box::new(fleet).shut_down();
+            address
+        });
+        // It was told to end, or found its coordinator gone.
+        let _ = ended(agent);
+        found
+    };
+    let found = run(here(IpVersion::V6), IpVersion::V6).expect("the agent comes");
+    assert_eq!(found.as_deref(), Some("::1"));
+    for (listens, ip) in [(IpVersion::V6, IpVersion::V4), (IpVersion::V4, IpVersion::V6)] {
+        let sentence = run(here(listens), ip).expect_err("nodes would listen in vain").to_string();
+        let reached = format!("but the coordinator is reached from {}", listens.loopback());
+        assert!(sentence.contains(&format!("network.ip is {}, {reached}", u8::from(ip))), "{sentence}");
+        assert!(sentence.contains(&format!("let --advertise be an {ip} address")), "{sentence}");
+    }
+}
+
+#[test]
 fn strangers_are_refused_with_a_reason() {
     let gate = gate(1);
     let other_run = Gate::open(LOOPBACK, 1, version()).expect("loopback can be listened at");
@@ -356,7 +393,9 @@ fn who_does_not_come_is_missed_and_who_cannot_carry_its_share_says_so() {
         watch: &mut || Ok(()),
         say: &mut |_| came += 1,
     };
-    let error = FleetCluster::launch(missing, spec(OnLoss::End), muster).err().expect("one is missing");
+    let error = FleetCluster::launch(missing, spec(OnLoss::End, IpVersion::V4), muster)
+        .err()
+        .expect("one is missing");
     assert!(error.to_string().contains(&format!("only {came} of 2 agents dialled in")), "{error}");
     assert!(ended(there).is_err(), "there is no run");
 

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use rumormill_measure::{Boot as BootReport, Histogram, Ledger, bytes_by_cause};
+use rumormill_measure::{Boot as BootReport, Histogram, IpVersion, Ledger, bytes_by_cause};
 use rumormill_protocol::{
     Command, Contact, Dot, Entry, NodeId, Purpose, Tag, Time, WarmBoot, generator, stream,
 };
@@ -45,7 +45,7 @@ pub(crate) fn boot(
     mode.clone_into(&mut report.mode);
     let (seeds, others) = contacts.split_at(warm.min(contacts.len()));
     let common = Arc::new(warm_boot(scenario, &contacts));
-    let mut looks = Looks::new(cluster.now(), contacts.len(), report);
+    let mut looks = Looks::new(cluster.now(), contacts.len(), scenario.network.ip, report);
     for seed in seeds {
         ticker.check()?;
         cluster.act(seed.id, Action::Command(Command::Warm(common.clone())))?;
@@ -99,12 +99,13 @@ struct Looks<'a> {
     /// And whether it was seen then with all connections that it wanted.
     was_linked: Vec<bool>,
     know_all: Histogram,
+    ip: IpVersion,
 }
 
 impl<'a> Looks<'a> {
-    fn new(began: Time, nodes: usize, report: &'a mut BootReport) -> Self {
+    fn new(began: Time, nodes: usize, ip: IpVersion, report: &'a mut BootReport) -> Self {
         let (knew_all, was_linked) = (vec![false; nodes], vec![false; nodes]);
-        Self { began, report, knew_all, was_linked, know_all: Histogram::default() }
+        Self { began, report, knew_all, was_linked, know_all: Histogram::default(), ip }
     }
 
     fn wait(
@@ -147,14 +148,14 @@ impl<'a> Looks<'a> {
         }
         let mut sent = Ledger::default();
         census.nodes.iter().for_each(|node| sent.add(&node.ledger));
-        let wire_bytes = sent.wire_bytes();
+        let wire_bytes = sent.wire_bytes(self.ip);
         let report = &mut *self.report;
         report.nodes_up = nodes_up;
         report.known_pairs = census.nodes[..nodes].iter().map(|node| node.alive as u64).sum();
         report.seconds = (now - self.began).as_secs_f64();
         report.know_all_us = self.know_all.summary();
         report.wire_bytes = wire_bytes;
-        report.by_cause_bytes = bytes_by_cause(&sent);
+        report.by_cause_bytes = bytes_by_cause(&sent, self.ip);
         report.wire_bytes_per_node = if nodes > 0 { wire_bytes as f64 / nodes as f64 } else { 0.0 };
     }
 

@@ -2,8 +2,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rumormill_measure::{
     Bandwidth, Boot, Conditions, Conflicts, Consensus, Convergence, Detection, Election, FaultReport, Fleet,
-    KernelCount, Ledger, LoadReport, Membership, Metric, Part, RealTime, Recording, Staleness, Transport,
-    Turnover, Variant, bandwidth_errors, judge,
+    IpVersion, KernelCount, Ledger, LoadReport, Membership, Metric, Part, RealTime, Recording, Staleness,
+    Transport, Turnover, Variant, bandwidth_errors, judge,
 };
 use rumormill_protocol::Time;
 
@@ -57,13 +57,14 @@ impl Outcome {
         protocol: &str,
     ) -> (Variant, Recording) {
         let ((start, before), (end, after)) = (&self.before, &self.after);
+        let ip = scenario.network.ip;
         let ledgers = since(&after.nodes, &before.nodes);
         let transport = Transport::from_ledgers(
             &ledgers,
             after.kernel_drops.saturating_sub(before.kernel_drops),
             messages_dropped(after).saturating_sub(messages_dropped(before)),
         );
-        let mut bandwidth = Bandwidth::from_ledgers(&ledgers, &self.live_seconds);
+        let mut bandwidth = Bandwidth::from_ledgers(&ledgers, &self.live_seconds, ip);
         match kernel_wire_bytes(before, after, self.real_time) {
             Ok(bytes) => bandwidth.kernel_wire_bytes = Some(bytes),
             Err(why) => bandwidth.kernel_wire_bytes_reason = Some(why),
@@ -72,7 +73,7 @@ impl Outcome {
             self.recording.histograms.keep(Metric::SchedulerLag, after.lag.since(&before.lag));
         bandwidth.writes_applied = self.parts.iter().map(|part| part.applied).sum();
         let mut standard_errors = self.errors;
-        standard_errors.extend(bandwidth_errors(&self.parts, self.live_seconds.iter().sum()));
+        standard_errors.extend(bandwidth_errors(&self.parts, self.live_seconds.iter().sum(), ip));
         if scenario.node.writes_share_a_tree() {
             // They take the same way, which is the chance of the run: the times of its writes do not tell how far it goes.
             standard_errors.retain(|path, _| !path.starts_with("convergence."));
@@ -93,8 +94,8 @@ impl Outcome {
             unsettled: self.boot.last_change.filter(|_| !self.steady),
             // Most faults change what is sent for a while; a crash of few hardly does.
             drift: self.half.as_ref().filter(|_| !changes_traffic(scenario)).and_then(|(middle, half)| {
-                let first = wire_bytes_per_second(before, half, *middle - *start);
-                drift(first, wire_bytes_per_second(half, after, *end - *middle))
+                let first = wire_bytes_per_second(before, half, *middle - *start, ip);
+                drift(first, wire_bytes_per_second(half, after, *end - *middle, ip))
             }),
             kernel: bandwidth
                 .kernel_wire_bytes
@@ -110,6 +111,7 @@ impl Outcome {
             protocol: protocol.to_owned(),
             world: None,
             fidelity: None,
+            ip,
             nodes: scenario.cluster.nodes as u64,
             measured_seconds,
             verdict,
@@ -132,19 +134,19 @@ impl Outcome {
             event_hash: self.event_hash,
             packet_hash: self.packet_hash,
             epidemic: None,
-            fleet: self.fleet.map(|fleet| with_bytes(fleet, before, after, &ledgers)),
+            fleet: self.fleet.map(|fleet| with_bytes(fleet, before, after, &ledgers, ip)),
         };
         (variant, self.recording)
     }
 }
 
 /// Fills in what each agent's nodes sent, by themselves and by the kernel of their host.
-fn with_bytes(mut fleet: Fleet, before: &Census, after: &Census, ledgers: &[Ledger]) -> Fleet {
+fn with_bytes(mut fleet: Fleet, before: &Census, after: &Census, ledgers: &[Ledger], ip: IpVersion) -> Fleet {
     for (number, agent) in fleet.agents.iter_mut().enumerate() {
         let nodes = agent.first_node as usize..(agent.first_node + agent.nodes) as usize;
         let own = ledgers.get(nodes).unwrap_or_default();
-        agent.wire_bytes = own.iter().map(Ledger::wire_bytes).sum();
-        agent.handed_over_wire_bytes = own.iter().map(Ledger::kernel_bytes).sum();
+        agent.wire_bytes = own.iter().map(|ledger| ledger.wire_bytes(ip)).sum();
+        agent.handed_over_wire_bytes = own.iter().map(|ledger| ledger.kernel_bytes(ip)).sum();
         let counted = [before, after].map(|census| census.interfaces.get(number).cloned().flatten());
         if let [Some(before), Some(after)] = counted {
             agent.interface_wire_bytes = Some(after.wire_bytes.saturating_sub(before.wire_bytes));
@@ -180,8 +182,9 @@ fn since(later: &[NodeCensus], earlier: &[NodeCensus]) -> Vec<Ledger> {
     later.iter().zip(earlier).map(|(later, earlier)| later.ledger.since(&earlier.ledger)).collect()
 }
 
-fn wire_bytes_per_second(earlier: &Census, later: &Census, time: Duration) -> f64 {
-    let bytes: u64 = since(&later.nodes, &earlier.nodes).iter().map(Ledger::wire_bytes).sum();
+fn wire_bytes_per_second(earlier: &Census, later: &Census, time: Duration, ip: IpVersion) -> f64 {
+    let sent = since(&later.nodes, &earlier.nodes);
+    let bytes: u64 = sent.iter().map(|ledger| ledger.wire_bytes(ip)).sum();
     bytes as f64 / time.as_secs_f64()
 }
 

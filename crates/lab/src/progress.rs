@@ -4,12 +4,12 @@ use std::{
 };
 
 use rumormill_measure::{
-    BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, DROPS_SATURATED_SHARE, Histogram, LAG_SATURATED_US,
+    BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, DROPS_SATURATED_SHARE, Histogram, IpVersion, LAG_SATURATED_US,
     LAG_WARNING_US, Ledger, LoadReport, STALLED_SATURATED_SHARE, STALLED_WARNING_SHARE, Sample, Series,
 };
 use rumormill_protocol::{NodeId, NodeSet, Time};
 
-use crate::{Census, Cluster, ClusterError, NodeCensus, Phases, machine::Gauge, stop::Stop};
+use crate::{Census, Cluster, ClusterError, NodeCensus, Scenario, machine::Gauge, stop::Stop};
 
 /// Between two ticks.
 const TICK: Duration = Duration::from_secs(1);
@@ -160,13 +160,20 @@ pub(crate) struct Ticker<'a> {
     /// Nodes that have not come yet, or have left: they are no more up than crashed ones.
     absent: NodeSet,
     series: Series,
+    ip: IpVersion,
     wall: Instant,
     /// Where the cluster's time is the machine's.
     gauge: Option<Gauge>,
 }
 
 impl<'a> Ticker<'a> {
-    pub(crate) fn new(progress: &'a mut dyn Progress, now: Time, phases: &Phases, real_time: bool) -> Self {
+    pub(crate) fn new(
+        progress: &'a mut dyn Progress,
+        now: Time,
+        scenario: &Scenario,
+        real_time: bool,
+    ) -> Self {
+        let (phases, ip) = (&scenario.phases, scenario.network.ip);
         Self {
             progress,
             phases: [
@@ -184,7 +191,8 @@ impl<'a> Ticker<'a> {
             last_lag: Histogram::default(),
             look_took: Duration::ZERO,
             absent: NodeSet::default(),
-            series: Series::default(),
+            series: Series::new(ip),
+            ip,
             wall: Instant::now(),
             gauge: real_time.then(Gauge::start),
         }
@@ -252,7 +260,7 @@ impl<'a> Ticker<'a> {
         let nodes_up = live.len();
         let mut sent = Ledger::default();
         census.nodes.iter().for_each(|node| sent.add(&node.ledger));
-        let wire_bytes = sent.wire_bytes();
+        let wire_bytes = sent.wire_bytes(self.ip);
         let node_seconds = nodes_up as f64 * (now - self.last).as_secs_f64();
         let new_bytes = wire_bytes.saturating_sub(self.last_wire_bytes) as f64;
         let packets = sent.packets;
@@ -307,12 +315,9 @@ mod tests {
     use rumormill_measure::Ledger;
 
     use super::*;
-    use crate::Scenario;
 
-    fn phases() -> Phases {
-        let scenario: Scenario =
-            crate::Draft::preset("idle").and_then(crate::Draft::finish).expect("a preset");
-        scenario.phases
+    fn scenario() -> Scenario {
+        crate::Draft::preset("idle").and_then(crate::Draft::finish).expect("a preset")
     }
 
     #[derive(Default)]
@@ -337,7 +342,7 @@ mod tests {
     fn a_snapshot_counts_what_was_sent_since_the_last_and_a_link_once() {
         let mut seen = Seen::default();
         let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
-        let mut ticker = Ticker::new(&mut seen, at(0), &phases(), false);
+        let mut ticker = Ticker::new(&mut seen, at(0), &scenario(), false);
         assert!(!ticker.is_due(at(0)) && ticker.is_due(at(1)));
         ticker.tick(at(2), &census(10));
         ticker.tick(at(4), &census(30));
@@ -352,8 +357,9 @@ mod tests {
     fn what_is_left_is_the_rest_of_the_phase_and_the_later_ones() {
         let mut seen = Seen::default();
         let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
-        let phases = phases();
-        let mut ticker = Ticker::new(&mut seen, at(0), &phases, true);
+        let scenario = scenario();
+        let phases = &scenario.phases;
+        let mut ticker = Ticker::new(&mut seen, at(0), &scenario, true);
         ticker.begin(Phase::Measure, at(10), Some(phases.measure));
         ticker.tick(at(12), &census(10));
         assert_eq!(seen.0[0].left, Some(phases.measure - Duration::from_secs(2) + phases.cool_down));

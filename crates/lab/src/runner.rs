@@ -88,7 +88,7 @@ impl<'a> Run<'a> {
         let faults = Faults::new(scenario, &cluster.contacts());
         Self {
             scenario,
-            ticker: Ticker::new(progress, now, &scenario.phases, cluster.equipment().real_time),
+            ticker: Ticker::new(progress, now, scenario, cluster.equipment().real_time),
             boot: Boot::default(),
             steady: true,
             // Both are for a run that is interrupted before its warm-up, which makes them anew.

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use rumormill_measure::{Boot, Ledger};
+use rumormill_measure::{Boot, IpVersion};
 
 use crate::{Census, Cluster, Scenario, Stamped, progress::Ticker, stop::Stop};
 
@@ -31,11 +31,14 @@ pub(crate) fn settle(
     let window = WINDOW_LEAST.max(2 * scenario.node.protocol_period);
     let tiny = (cluster.nodes() * TINY_BYTES_PER_NODE) as u64;
     let began = cluster.now();
-    let mut sent = wire_bytes(&cluster.census()?);
+    let wire_bytes = |cluster: &mut dyn Cluster| -> Result<u64, Stop> {
+        Ok(wire_bytes(&cluster.census()?, scenario.network.ip))
+    };
+    let mut sent = wire_bytes(cluster)?;
     let mut last = None;
     for _ in 0..WINDOWS_MAX {
         pass(cluster, ticker, window, hear)?;
-        let total = wire_bytes(&cluster.census()?);
+        let total = wire_bytes(cluster)?;
         let now = total.saturating_sub(sent);
         sent = total;
         report.settle_seconds = (cluster.now() - began).as_secs_f64();
@@ -72,8 +75,8 @@ fn pass(
     Ok(())
 }
 
-fn wire_bytes(census: &Census) -> u64 {
-    census.nodes.iter().map(|node| &node.ledger).map(Ledger::wire_bytes).sum()
+fn wire_bytes(census: &Census, ip: IpVersion) -> u64 {
+    census.nodes.iter().map(|node| node.ledger.wire_bytes(ip)).sum()
 }
 
 /// How much two windows differ, relative to the larger.

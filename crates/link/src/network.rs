@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rumormill_measure::IpVersion;
+
 mod conditions;
 mod egress;
 mod line;
@@ -19,6 +21,8 @@ pub use egress::{Egress, PACKETS_UNDER_WAY_MAX};
 /// were sent, but for those that `reorder` holds back.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NetworkConfig {
+    /// The version of IP that packets go by.
+    pub ip: IpVersion,
     /// The shortest time under way.
     pub latency: Duration,
     /// Up to this much more, uniformly.
@@ -28,7 +32,7 @@ pub struct NetworkConfig {
     /// How many packets of one sender, whatever their destinations, are lost in a row on average. Independent losses
     /// come in rows of 1 / (1 − `loss`); nothing less than that makes a difference.
     pub burst: f64,
-    /// Bits a second, at least 1, at which a sender's packets leave it, each with 28 bytes of headers. Of what waits
+    /// Bits a second, at least 1, at which a sender's packets leave it, each with the headers of its version of IP. Of what waits
     /// to leave, a second's worth or 256 KiB, whichever is more, has room; what comes on top is lost.
     pub rate_bits_per_second: Option<u64>,
     /// The probability that a packet takes one more `latency` and share of `jitter`, but at least 1 ms, while others
@@ -41,6 +45,7 @@ pub struct NetworkConfig {
 impl Default for NetworkConfig {
     fn default() -> Self {
         Self {
+            ip: IpVersion::V4,
             latency: Duration::ZERO,
             jitter: Duration::ZERO,
             loss: 0.0,
@@ -55,7 +60,7 @@ impl Default for NetworkConfig {
 impl NetworkConfig {
     /// Whether packets pass as if there were no model.
     pub fn is_perfect(&self) -> bool {
-        // The length of bursts means nothing where nothing is lost.
-        *self == Self { burst: self.burst, ..Self::default() }
+        // The length of bursts means nothing where nothing is lost, and that of headers where nothing limits the rate.
+        *self == Self { burst: self.burst, ip: self.ip, ..Self::default() }
     }
 }

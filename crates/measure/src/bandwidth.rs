@@ -4,7 +4,7 @@ use rumormill_protocol::Cause;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Ledger, Reduction, Spread, UDP_IPV4_HEADER_BYTES};
+use crate::{IpVersion, Ledger, Reduction, Spread};
 
 /// What a variant paid in bytes and packets **sent**, each counted once, at its sender, in the measured phase.
 ///
@@ -54,7 +54,7 @@ pub struct Layers {
     pub compressed: f64,
     /// UDP payloads.
     pub quic: f64,
-    /// With UDP and IPv4 headers.
+    /// With UDP and IP headers.
     pub wire: f64,
 }
 
@@ -62,15 +62,15 @@ pub struct Layers {
 const SHORTEST_SHARE: f64 = 0.1;
 
 impl Bandwidth {
-    /// The bandwidth of nodes from what each sent in the phase and the seconds that each lived in it. Nodes that
-    /// did not live in it at all are left out, and percentiles over nodes leave out those that lived for less than a tenth
+    /// The bandwidth of nodes from what each sent in the phase, by this version of IP, and the seconds that each lived in
+    /// it. Nodes that did not live in it at all are left out, and percentiles over nodes leave out those that lived for less than a tenth
     /// of the longest life.
     ///
     /// The kernel's count and the writes are left empty.
     ///
     /// # Panics
     /// When there are not as many `seconds` as ledgers.
-    pub fn from_ledgers(per_node: &[Ledger], seconds: &[f64]) -> Self {
+    pub fn from_ledgers(per_node: &[Ledger], seconds: &[f64], ip: IpVersion) -> Self {
         assert_eq!(per_node.len(), seconds.len(), "each node has a ledger and a lifetime");
         let lived = || per_node.iter().zip(seconds.iter().copied()).filter(|&(_, seconds)| seconds > 0.0);
 
@@ -84,25 +84,25 @@ impl Bandwidth {
             payload: rate(total.payload.iter().sum::<u64>() as f64),
             compressed: rate(total.compressed.iter().sum::<u64>() as f64),
             quic: rate(total.quic_bytes as f64),
-            wire: rate(total.wire_bytes() as f64),
+            wire: rate(total.wire_bytes(ip) as f64),
         };
         // Whoever came or went at the edge of the phase has no rate to speak of.
         let longest = lived().map(|(_, seconds)| seconds).fold(0.0, f64::max);
         let stayed = lived().filter(|&(_, seconds)| seconds >= longest * SHORTEST_SHARE);
         let over_nodes =
-            Spread::over(stayed.map(|(ledger, seconds)| ledger.wire_bytes() as f64 / seconds).collect());
+            Spread::over(stayed.map(|(ledger, seconds)| ledger.wire_bytes(ip) as f64 / seconds).collect());
         Self {
             wire_bytes_per_node_per_second: Spread { mean: layers.wire, ..over_nodes },
             layers_bytes_per_node_per_second: layers,
-            by_cause_bytes_per_node_per_second: wire_bytes_by_cause(&total)
+            by_cause_bytes_per_node_per_second: wire_bytes_by_cause(&total, ip)
                 .map(|(cause, bytes)| (cause.to_owned(), rate(bytes as f64)))
                 .collect(),
             packets_per_node_per_second: rate(total.packets as f64),
             messages_per_node_per_second: rate(total.messages.iter().sum::<u64>() as f64),
             kernel_wire_bytes: None,
             kernel_wire_bytes_reason: None,
-            reported_wire_bytes: total.wire_bytes(),
-            handed_over_wire_bytes: total.kernel_bytes(),
+            reported_wire_bytes: total.wire_bytes(ip),
+            handed_over_wire_bytes: total.kernel_bytes(ip),
             writes_applied: 0,
             reduction: None,
         }
@@ -110,14 +110,14 @@ impl Bandwidth {
 }
 
 /// The bytes on the wire by cause, but for causes without any.
-pub fn bytes_by_cause(ledger: &Ledger) -> BTreeMap<String, u64> {
-    let all = wire_bytes_by_cause(ledger)
+pub fn bytes_by_cause(ledger: &Ledger, ip: IpVersion) -> BTreeMap<String, u64> {
+    let all = wire_bytes_by_cause(ledger, ip)
         .filter_map(|(cause, bytes)| Some((cause.to_owned(), u64::try_from(bytes).ok()?)));
     all.filter(|(_, bytes)| *bytes > 0).collect()
 }
 
 /// The bytes on the wire by every cause there is; they sum to [`Ledger::wire_bytes`] exactly.
-pub fn wire_bytes_by_cause(ledger: &Ledger) -> impl Iterator<Item = (&'static str, i128)> {
+pub fn wire_bytes_by_cause(ledger: &Ledger, ip: IpVersion) -> impl Iterator<Item = (&'static str, i128)> {
     let messages = Cause::ALL.map(|cause| (cause.name(), i128::from(ledger.compressed[cause.index()])));
     let of_transport = [
         ("quic-handshake", i128::from(ledger.handshake_bytes)),
@@ -127,7 +127,7 @@ pub fn wire_bytes_by_cause(ledger: &Ledger) -> impl Iterator<Item = (&'static st
     let known: i128 = messages.iter().chain(&of_transport).map(|&(_, bytes)| bytes).sum();
     let remainder = [
         ("quic-overhead", i128::from(ledger.quic_bytes) - known),
-        ("ip-udp-headers", i128::from(ledger.packets * UDP_IPV4_HEADER_BYTES)),
+        ("ip-udp-headers", i128::from(ledger.packets * ip.header_bytes())),
     ];
     messages.into_iter().chain(of_transport).chain(remainder)
 }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn rates_are_totals_over_node_seconds() {
         // The first node crashed after 2 of 10 seconds.
-        let bandwidth = Bandwidth::from_ledgers(&[sent(2, 0), sent(10, 5)], &[2.0, 10.0]);
+        let bandwidth = Bandwidth::from_ledgers(&[sent(2, 0), sent(10, 5)], &[2.0, 10.0], IpVersion::V4);
         let wire = [2.0 * 110.0 + 1_274.0 + 5.0 * 28.0, 15.0 * 110.0 + 1_274.0 + 18.0 * 28.0];
         assert_eq!(bandwidth.reported_wire_bytes as f64, wire[0] + wire[1]);
         assert_eq!(bandwidth.messages_per_node_per_second, 17.0 / 12.0);
@@ -175,9 +175,9 @@ mod tests {
     #[test]
     fn causes_sum_to_the_wire() {
         let ledger = sent(7, 13);
-        let sum: i128 = wire_bytes_by_cause(&ledger).map(|(_, bytes)| bytes).sum();
-        assert_eq!(sum, i128::from(ledger.wire_bytes()));
-        let bandwidth = Bandwidth::from_ledgers(&[ledger], &[1.0]);
+        let sum: i128 = wire_bytes_by_cause(&ledger, IpVersion::V4).map(|(_, bytes)| bytes).sum();
+        assert_eq!(sum, i128::from(ledger.wire_bytes(IpVersion::V4)));
+        let bandwidth = Bandwidth::from_ledgers(&[ledger], &[1.0], IpVersion::V4);
         let causes = &bandwidth.by_cause_bytes_per_node_per_second;
         assert_eq!(causes.values().sum::<f64>(), bandwidth.layers_bytes_per_node_per_second.wire);
         assert_eq!(causes["probe"], 7.0 * 80.0);
@@ -191,16 +191,21 @@ mod tests {
         let mut ledger = sent(1, 1);
         ledger.quic_bytes = ledger.handshake_bytes;
         ledger.packets = 1;
-        let overhead = wire_bytes_by_cause(&ledger).find(|&(cause, _)| cause == "quic-overhead");
+        let overhead =
+            wire_bytes_by_cause(&ledger, IpVersion::V4).find(|&(cause, _)| cause == "quic-overhead");
         assert_eq!(overhead, Some(("quic-overhead", -(160 + 33 + 41))));
-        assert_eq!(wire_bytes_by_cause(&ledger).map(|(_, bytes)| bytes).sum::<i128>(), 1_228);
+        assert_eq!(wire_bytes_by_cause(&ledger, IpVersion::V4).map(|(_, bytes)| bytes).sum::<i128>(), 1_228);
     }
 
     #[test]
     fn a_node_that_did_not_live_in_the_phase_counts_nowhere() {
-        let alone = Bandwidth::from_ledgers(&[sent(4, 4)], &[5.0]);
-        let beside_a_dead_node = Bandwidth::from_ledgers(&[sent(4, 4), Ledger::default()], &[5.0, 0.0]);
+        let alone = Bandwidth::from_ledgers(&[sent(4, 4)], &[5.0], IpVersion::V6);
+        let beside_a_dead_node =
+            Bandwidth::from_ledgers(&[sent(4, 4), Ledger::default()], &[5.0, 0.0], IpVersion::V6);
         assert_eq!(alone, beside_a_dead_node);
-        assert_eq!(Bandwidth::from_ledgers(&[], &[]).wire_bytes_per_node_per_second, Spread::default());
+        assert_eq!(
+            Bandwidth::from_ledgers(&[], &[], IpVersion::V6).wire_bytes_per_node_per_second,
+            Spread::default()
+        );
     }
 }

@@ -194,6 +194,7 @@ mod tests {
             protocol: "rumormill".into(),
             world: None,
             fidelity: None,
+            ip: Default::default(),
             nodes: 10,
             measured_seconds: 60.0,
             verdict: Verdict::new(&[], &[]),

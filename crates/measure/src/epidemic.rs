@@ -121,6 +121,7 @@ impl Variant {
             name,
             world: Some(World::Sim),
             fidelity: None,
+            ip: Default::default(),
             nodes,
             measured_seconds: 0.0,
             verdict,

@@ -1,7 +1,6 @@
 use rumormill_protocol::{Cause, Sizes};
 
-/// Bytes of UDP and IPv4 headers around each UDP payload.
-pub const UDP_IPV4_HEADER_BYTES: u64 = 28;
+use crate::IpVersion;
 
 const CAUSES: usize = Cause::ALL.len();
 
@@ -65,16 +64,16 @@ impl Ledger {
         self.compressed[at] += sizes.compressed as u64;
     }
 
-    /// Bytes on the wire: UDP payloads and their headers.
-    pub const fn wire_bytes(&self) -> u64 {
-        self.quic_bytes + self.packets * UDP_IPV4_HEADER_BYTES
+    /// Bytes on the wire: UDP payloads and their headers, of this version of IP.
+    pub const fn wire_bytes(&self, ip: IpVersion) -> u64 {
+        self.quic_bytes + self.packets * ip.header_bytes()
     }
 
     /// Bytes that reached the kernel: what was sent, less what the modelled network lost, and its second copies.
-    pub const fn kernel_bytes(&self) -> u64 {
+    pub const fn kernel_bytes(&self, ip: IpVersion) -> u64 {
         let packets = (self.packets + self.copied_packets).saturating_sub(self.lost_packets);
         let quic_bytes = (self.quic_bytes + self.copied_quic_bytes).saturating_sub(self.lost_quic_bytes);
-        quic_bytes + packets * UDP_IPV4_HEADER_BYTES
+        quic_bytes + packets * ip.header_bytes()
     }
 
     /// What was counted since `earlier`, a copy of this ledger.
@@ -174,9 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn every_packet_adds_28_bytes_to_the_wire() {
-        assert_eq!(ledger(1).wire_bytes(), 1_000 + 28 * 10);
-        assert_eq!(Ledger { packets: 3, ..Ledger::default() }.wire_bytes(), 84);
+    fn every_packet_adds_28_bytes_to_the_wire_on_ipv4_and_48_on_ipv6() {
+        assert_eq!(ledger(1).wire_bytes(IpVersion::V4), 1_000 + 28 * 10);
+        assert_eq!(ledger(1).wire_bytes(IpVersion::V6), 1_000 + 48 * 10);
+        assert_eq!(Ledger { packets: 3, ..Ledger::default() }.kernel_bytes(IpVersion::V6), 144);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod epidemic;
 mod fault;
 mod fleet;
 mod histogram;
+mod ip;
 mod judge;
 mod ledger;
 mod load;
@@ -51,12 +52,13 @@ pub use epidemic::{Epidemic, EpidemicTheory, Rounds, StandardErrors, mean};
 pub use fault::FaultReport;
 pub use fleet::{Agent, ClockOffset, Fleet};
 pub use histogram::Histogram;
+pub use ip::IpVersion;
 pub use judge::{
     BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, Conditions, DRIFT_WARNING_SHARE, DROPS_SATURATED_SHARE,
     FEW_FAILURES, FOREIGN_WARNING_SHARE, KERNEL_WARNING_SHARE, KernelCount, LAG_SATURATED_US, LAG_WARNING_US,
     MEMORY_LEFT_WARNING_SHARE, RealTime, STALLED_SATURATED_SHARE, STALLED_WARNING_SHARE, judge,
 };
-pub use ledger::{Ledger, UDP_IPV4_HEADER_BYTES};
+pub use ledger::Ledger;
 pub use load::LoadReport;
 pub use membership::Membership;
 pub use metric::{Histograms, Metric};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Histogram, Ledger,
+    Histogram, IpVersion, Ledger,
     bandwidth::wire_bytes_by_cause,
     diff::{OF_WRITES, PACKETS, WIRE, cause_path},
     statistics::{Batch, quantile_error, standard_error},
@@ -18,10 +18,10 @@ pub struct Part {
     pub applied: u64,
 }
 
-/// The standard errors of the rates of a bandwidth, by their paths in a variant, from equally long parts of its phase and
-/// the seconds that all nodes together lived in it. What the number of writes changes is no noise here:
+/// The standard errors of the rates of a bandwidth, by their paths in a variant, from equally long parts of its phase,
+/// sent by this version of IP, and the seconds that all nodes together lived in it. What the number of writes changes is no noise here:
 /// [`diff`](crate::diff) takes it out too.
-pub fn bandwidth_errors(parts: &[Part], node_seconds: f64) -> BTreeMap<String, f64> {
+pub fn bandwidth_errors(parts: &[Part], node_seconds: f64, ip: IpVersion) -> BTreeMap<String, f64> {
     if node_seconds <= 0.0 {
         return BTreeMap::new();
     }
@@ -32,12 +32,12 @@ pub fn bandwidth_errors(parts: &[Part], node_seconds: f64) -> BTreeMap<String, f
             batches.entry(path).or_default().push(batch);
         };
         let mut of_all_writes = 0.0;
-        for (cause, bytes) in wire_bytes_by_cause(&part.ledger) {
+        for (cause, bytes) in wire_bytes_by_cause(&part.ledger, ip) {
             let of_writes = if OF_WRITES.contains(&cause) { bytes as f64 } else { 0.0 };
             of_all_writes += of_writes;
             add(cause_path(cause), bytes as f64, of_writes);
         }
-        add(WIRE.to_owned(), part.ledger.wire_bytes() as f64, of_all_writes);
+        add(WIRE.to_owned(), part.ledger.wire_bytes(ip) as f64, of_all_writes);
         add(PACKETS.to_owned(), part.ledger.packets as f64, 0.0);
     }
     let sent = |batches: &[Batch]| batches.iter().any(|batch| batch.amount != 0.0);
@@ -74,12 +74,12 @@ mod tests {
             }
             Part { ledger, applied: writes }
         };
-        let errors = bandwidth_errors(&[part(3, 5), part(1, 7), part(2, 3), part(4, 5)], 40.0);
+        let errors = bandwidth_errors(&[part(3, 5), part(1, 7), part(2, 3), part(4, 5)], 40.0, IpVersion::V4);
         assert!(errors[&cause_path("delta")] < 1e-9, "{errors:?}");
         assert_eq!(errors.get(&cause_path("news")), None, "what is never sent");
         // The variance of 50, 70, 30, 50 is 800/3; of their sum four times that.
         let expected = (3_200.0_f64 / 3.0).sqrt() / 40.0;
         assert!((errors[&cause_path("probe")] - expected).abs() < 1e-12, "{errors:?}");
-        assert_eq!(bandwidth_errors(&[part(1, 1)], 40.0), BTreeMap::new());
+        assert_eq!(bandwidth_errors(&[part(1, 1)], 40.0, IpVersion::V4), BTreeMap::new());
     }
 }

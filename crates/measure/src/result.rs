@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Bandwidth, Boot, Conflicts, Consensus, Convergence, Detection, Difference, Election, Environment,
-    Epidemic, FaultReport, Fleet, LoadReport, Membership, Staleness, Summary, Transport, Turnover, Verdict,
+    Epidemic, FaultReport, Fleet, IpVersion, LoadReport, Membership, Staleness, Summary, Transport, Turnover,
+    Verdict,
 };
 
 /// The version of the names in a result. It rises when one is renamed, removed or given another unit.
@@ -80,6 +81,9 @@ pub struct Variant {
     /// In virtual time: what was simulated of each connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<String>,
+    /// The version of IP that its packets went by: each byte on the wire was counted with the headers of this one.
+    #[serde(default)]
+    pub ip: IpVersion,
     /// How many nodes there were at the boot.
     pub nodes: u64,
     /// How long the measured phase was, on the world's clock.
@@ -162,6 +166,7 @@ mod tests {
             protocol: "rumormill".into(),
             world: Some(World::Local),
             fidelity: None,
+            ip: IpVersion::V6,
             nodes: 10,
             measured_seconds: 60.0,
             verdict: Verdict { status: Status::Valid, reasons: Vec::new(), warnings: Vec::new() },

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Ledger, wire_bytes_by_cause};
+use crate::{IpVersion, Ledger, wire_bytes_by_cause};
 
 /// The most samples that a series holds.
 pub const SAMPLES_MAX: usize = 1_024;
@@ -16,6 +16,7 @@ pub struct Series {
     looks: u64,
     lag_p99_us: u64,
     measured_from: Option<Duration>,
+    ip: IpVersion,
 }
 
 /// The cluster at one moment.
@@ -40,6 +41,11 @@ pub struct Sample {
 }
 
 impl Series {
+    /// Without samples, of a cluster whose packets go by this version of IP.
+    pub fn new(ip: IpVersion) -> Self {
+        Self { ip, ..Self::default() }
+    }
+
     /// Adds a look at the cluster.
     pub fn look(&mut self, mut sample: Sample) {
         self.looks += 1;
@@ -80,7 +86,7 @@ impl Series {
         let from_start = std::iter::once(None).chain(self.samples.iter().map(Some));
         from_start
             .zip(&self.samples)
-            .map(|(before, sample)| Span::between(before, sample, measured_from))
+            .map(|(before, sample)| Span::between(before, sample, measured_from, self.ip))
             .collect()
     }
 }
@@ -112,7 +118,7 @@ pub struct Span {
 }
 
 impl Span {
-    fn between(before: Option<&Sample>, sample: &Sample, measured_from: Duration) -> Self {
+    fn between(before: Option<&Sample>, sample: &Sample, measured_from: Duration, ip: IpVersion) -> Self {
         let began = before.map_or(Duration::ZERO, |before| before.at);
         let sent = before.map_or_else(|| sample.sent.clone(), |before| sample.sent.since(&before.sent));
         let seconds = sample.at.saturating_sub(began).as_secs_f64();
@@ -122,8 +128,8 @@ impl Span {
             run_seconds: sample.at.as_secs_f64(),
             wall_seconds: sample.wall.as_secs_f64(),
             phase: sample.phase.to_owned(),
-            wire_bytes_per_second: rate(sent.wire_bytes() as f64),
-            by_cause_bytes_per_second: wire_bytes_by_cause(&sent)
+            wire_bytes_per_second: rate(sent.wire_bytes(ip) as f64),
+            by_cause_bytes_per_second: wire_bytes_by_cause(&sent, ip)
                 .filter(|&(_, bytes)| bytes != 0)
                 .map(|(cause, bytes)| (cause.to_owned(), rate(bytes as f64)))
                 .collect(),

@@ -1,33 +1,33 @@
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
 };
 
 use rumormill_protocol::NodeId;
 
 use crate::by_number::extend_to;
 
-/// Where members listen that are not in the roster: 6 bytes a member for IPv4. Others take what a map takes, some 80.
+/// Where members listen that are not in the roster: 6 bytes a member for IPv4, and 18 for IPv6.
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     /// By the number past the roster; port 0 where nothing is known.
-    v4: Vec<Packed>,
-    /// Of other families, and those that have no port.
+    v4: Vec<Packed<4>>,
+    v6: Vec<Packed<16>>,
+    /// Those that have no port, which takes what a map takes, some 80 bytes.
     others: BTreeMap<u32, SocketAddr>,
 }
 
-/// An IPv4 address and port without the gaps of [`SocketAddr`].
-type Packed = ([u8; 4], [u8; 2]);
+/// An address and port without the gaps of [`SocketAddr`].
+type Packed<const N: usize> = ([u8; N], [u8; 2]);
 
 impl Addresses {
     /// Where the `number`-th member past the roster listens.
     pub(crate) fn of(&self, number: u32) -> Option<SocketAddr> {
-        match self.v4.get(number as usize) {
-            Some(&(ip, port)) if port != [0; 2] => {
-                Some(SocketAddrV4::new(Ipv4Addr::from(ip), u16::from_be_bytes(port)).into())
-            }
-            _ => self.others.get(&number).copied(),
-        }
+        let v4 = known(&self.v4, number).map(|(ip, port)| SocketAddrV4::new(Ipv4Addr::from(ip), port).into());
+        let v6 = || {
+            known(&self.v6, number).map(|(ip, port)| SocketAddrV6::new(Ipv6Addr::from(ip), port, 0, 0).into())
+        };
+        v4.or_else(v6).or_else(|| self.others.get(&number).copied())
     }
 
     /// Remembers that; false when it is known already.
@@ -35,21 +35,38 @@ impl Addresses {
         if self.of(number) == Some(address) {
             return false;
         }
-        let packed = match address {
-            SocketAddr::V4(v4) => (v4.ip().octets(), v4.port().to_be_bytes()),
-            SocketAddr::V6(_) => Packed::default(),
-        };
-        if packed.1 == [0; 2] {
-            self.others.insert(number, address);
-        } else {
-            self.others.remove(&number);
-            extend_to(&mut self.v4, number as usize + 1);
-        }
-        if let Some(place) = self.v4.get_mut(number as usize) {
-            *place = packed;
+        self.forget(number);
+        let port = address.port().to_be_bytes();
+        match address {
+            SocketAddr::V4(v4) if v4.port() != 0 => put(&mut self.v4, number, (v4.ip().octets(), port)),
+            SocketAddr::V6(v6) if v6.port() != 0 => put(&mut self.v6, number, (v6.ip().octets(), port)),
+            _ => drop(self.others.insert(number, address)),
         }
         true
     }
+
+    fn forget(&mut self, number: u32) {
+        if let Some(place) = self.v4.get_mut(number as usize) {
+            *place = Packed::default();
+        }
+        if let Some(place) = self.v6.get_mut(number as usize) {
+            *place = Packed::default();
+        }
+        self.others.remove(&number);
+    }
+}
+
+fn known<const N: usize>(list: &[Packed<N>], number: u32) -> Option<([u8; N], u16)> {
+    let &(ip, port) = list.get(number as usize)?;
+    Some((ip, u16::from_be_bytes(port))).filter(|&(_, port)| port != 0)
+}
+
+fn put<const N: usize>(list: &mut Vec<Packed<N>>, number: u32, packed: Packed<N>)
+where
+    Packed<N>: Clone + Default,
+{
+    extend_to(list, number as usize + 1);
+    list[number as usize] = packed;
 }
 
 /// The member's number past a roster of this length.
@@ -65,10 +82,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_a_map(steps in proptest::collection::vec((0u32..20, 0u8..3, 0u16..3), 0..60)) {
+        fn it_is_a_map(steps in proptest::collection::vec((0u32..20, 0u8..4, 0u16..3), 0..60)) {
             let (mut addresses, mut map) = (Addresses::default(), BTreeMap::new());
             for (number, ip, port) in steps {
-                let ip = ["10.0.0.1", "0.0.0.0", "::1"][usize::from(ip)].parse().expect("a literal address");
+                let ip = ["10.0.0.1", "0.0.0.0", "::1", "fd00::7"][usize::from(ip)].parse().expect("a literal address");
                 let address = SocketAddr::new(ip, port);
                 prop_assert_eq!(addresses.insert(number, address), map.insert(number, address) != Some(address));
                 prop_assert!((0..20).all(|number| addresses.of(number) == map.get(&number).copied()));

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use rumormill_lab::ClusterError;
 
@@ -12,12 +12,12 @@ pub struct Berths {
 }
 
 impl Berths {
-    /// Binds a socket for each node to an address of this host, each to a port of its own. Where a loopback address runs
-    /// out of ports, those after it serve too.
+    /// Binds a socket for each node to an address of this host, each to a port of its own. Where a loopback address of
+    /// IPv4 runs out of ports, those after it serve too.
     ///
     /// # Errors
     /// When the operating system refuses a socket.
-    pub fn bind(nodes: usize, address: Ipv4Addr) -> Result<Self, ClusterError> {
+    pub fn bind(nodes: usize, address: IpAddr) -> Result<Self, ClusterError> {
         let mut berths =
             Self { sockets: Vec::new(), addresses: Vec::new(), buffers: Buffers { receive: 0, send: 0 } };
         let mut binder = Binder::new(address);

@@ -1,6 +1,6 @@
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::SocketAddr,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -81,7 +81,7 @@ impl<P: Protocol + 'static> LocalCluster<P> {
     /// When the operating system refuses a socket or a thread, or a certificate cannot be made.
     pub fn launch(spec: LocalSpec<P::Config>) -> Result<Self, ClusterError> {
         let authority = Authority::new().map_err(|error| system("make the certificate authority", error))?;
-        let berths = Berths::bind(spec.nodes, Ipv4Addr::LOCALHOST)?;
+        let berths = Berths::bind(spec.nodes, spec.network.ip.loopback())?;
         let book = berths.addresses.clone();
         Self::launch_share(spec, berths, Share { first: NodeId(0), authority, book, neighbours: Vec::new() })
     }
@@ -101,7 +101,7 @@ impl<P: Protocol + 'static> LocalCluster<P> {
         let contacts = contacts(first.0, &addresses);
         let shards = spec.shards.clamp(1, spec.nodes.max(1));
         let credentials = credentials(&authority, first, spec.nodes, shards)?;
-        let host = addresses.first().map_or(Ipv4Addr::LOCALHOST.into(), SocketAddr::ip);
+        let host = addresses.first().map_or(spec.network.ip.loopback(), SocketAddr::ip);
         let watch = Watch::begin(host, book.into_iter().chain(neighbours).collect());
         let epoch = Instant::now();
         let mut seeds: Vec<Vec<Seed>> = (0..shards).map(|_| Vec::new()).collect();

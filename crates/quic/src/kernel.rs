@@ -58,7 +58,8 @@ struct State {
 
 impl Watch {
     pub(crate) fn begin(host: IpAddr, ours: BTreeSet<SocketAddr>) -> Self {
-        let device = device_of(host, &fs::read_to_string("/proc/net/route").unwrap_or_default());
+        let table = |name: &str| fs::read_to_string(format!("/proc/net/{name}")).unwrap_or_default();
+        let device = device_of(host, &table("route"), &table("if_inet6"));
         let mut watch = Self { host, device, ours, begin: State::default() };
         watch.begin = watch.state(&Tables::read());
         watch
@@ -70,7 +71,7 @@ impl Watch {
 
     fn compare(&self, tables: &Tables) -> Seen {
         let now = self.state(tables);
-        // Without a link header, one that carries s bytes as UDP over IPv4 counts s + 28.
+        // Without a link header, one that carries s bytes as UDP counts s + 28 over IPv4 and s + 48 over IPv6.
         let interface = self.device(tables).map(|device| Interface {
             wire_bytes: device.sent_bytes,
             packets: device.sent_packets,

@@ -16,5 +16,5 @@ mod spec;
 
 pub use berths::Berths;
 pub use cluster::{LocalCluster, Share};
-pub use socket::{ADDRESSES, BUFFER_BYTES};
+pub use socket::{BUFFER_BYTES, addresses};
 pub use spec::LocalSpec;

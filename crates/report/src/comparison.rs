@@ -1,4 +1,4 @@
-use rumormill_measure::{RunResult, units};
+use rumormill_measure::{IpVersion, RunResult, units};
 
 use crate::{
     bars::bars, differences::differences, epidemic, notes::notes, ratio::ratios, rows::table, terms::terms,
@@ -49,14 +49,24 @@ fn title(result: &RunResult) -> String {
 }
 
 /// Where the nodes lived, where all lived alike: else the variants' names say it.
-fn world(result: &RunResult) -> String {
+pub(crate) fn world(result: &RunResult) -> String {
     let mut lived = result.variants.iter().map(|variant| (variant.world, variant.fidelity.as_deref()));
     let first = lived.next().unwrap_or((None, None));
-    match (lived.all(|other| other == first), first.1) {
+    let world = match (lived.all(|other| other == first), first.1) {
         (false, _) => "worlds side by side".to_owned(),
         (true, Some(fidelity)) => format!("world {}, fidelity {fidelity}", result.world),
         (true, None) => format!("world {}", result.world),
+    };
+    match unusual_ip(result) {
+        Some(ip) => format!("{world}, {ip}"),
+        None => world,
     }
+}
+
+/// The version of IP that nodes used, where it is not the one that is taken for granted.
+pub(crate) fn unusual_ip(result: &RunResult) -> Option<IpVersion> {
+    let ip = result.variants.first()?.ip;
+    (ip != IpVersion::default()).then_some(ip)
 }
 
 /// A commit as people write it, which still says that the sources had been changed.

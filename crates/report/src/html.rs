@@ -13,11 +13,16 @@ use serde_json::Value;
 use crate::{
     Record, chart,
     chart::{Chart, escape},
+    comparison::unusual_ip,
     epidemic,
     figures::{Written, key_figures, sections},
     ratio::ratios,
 };
 
+/// Of the page, in the light, in the dark and on paper.
+pub(crate) const COLOURS: &str = include_str!("html/colours.css");
+/// Of what charts consist of.
+pub(crate) const CHARTS: &str = include_str!("html/charts.css");
 const STYLE: &str = include_str!("html/style.css");
 
 pub(crate) fn write(result: &RunResult, json: &Value, records: &[Record]) -> String {
@@ -41,7 +46,7 @@ pub(crate) fn write(result: &RunResult, json: &Value, records: &[Record]) -> Str
          content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}</main>\n{}</body>\n</html>\n",
+         <title>{}</title>\n<style>\n{COLOURS}{CHARTS}{STYLE}</style>\n</head>\n<body>\n<main>\n{}</main>\n{}</body>\n</html>\n",
         escape(&title),
         body.concat(),
         embedded(json)
@@ -57,6 +62,7 @@ fn header(result: &RunResult) -> String {
         }
     }
     facts.push(format!("world {}", result.world));
+    facts.extend(unusual_ip(result).map(|ip| ip.to_string()));
     facts.push(format!("seed {}", result.seed));
     facts.push(result.tool.clone());
     let facts: String = facts.iter().map(|fact| format!("<li>{}</li>", escape(fact))).collect();

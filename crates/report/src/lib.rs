@@ -31,6 +31,7 @@ mod table;
 mod terms;
 mod text;
 
+pub use chart::picture;
 pub use comparison::comparison;
 pub use diff::diff;
 pub use exports::{Export, Kept, exports, kept};

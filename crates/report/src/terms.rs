@@ -5,7 +5,7 @@ pub(crate) fn terms() -> String {
     let terms = [
         (
             "wire",
-            "bytes sent, each counted once at its sender, with QUIC, UDP and IPv4 headers; measured phase only",
+            "bytes sent, each counted once at its sender, with QUIC, UDP and IP headers; measured phase only",
         ),
         ("pairs", "a time for each write and live node: from when it was due until that node had it"),
         ("t50", "a time for each write: until 50 % (t99: 99 %, t100: all) of the live nodes had it"),

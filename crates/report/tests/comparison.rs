@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rumormill_measure::{
     Agent, Bandwidth, Boot, Conflicts, Convergence, Detection, Difference, Environment, FaultReport, Fleet,
-    Layers, LoadReport, METHOD_VERSION, Membership, Reason, Reduction, RunResult, SCHEMA_VERSION, Spread,
-    Staleness, Summary, Transport, Turnover, Variant, Verdict, Warning, World,
+    IpVersion, Layers, LoadReport, METHOD_VERSION, Membership, Reason, Reduction, RunResult, SCHEMA_VERSION,
+    Spread, Staleness, Summary, Transport, Turnover, Variant, Verdict, Warning, World,
 };
 use rumormill_report::comparison;
 
@@ -22,6 +22,7 @@ fn variant(name: &str, wire: f64, cause: &str, verdict: Verdict) -> Variant {
         protocol: "rumormill".into(),
         world: None,
         fidelity: None,
+        ip: IpVersion::V4,
         nodes: 100,
         measured_seconds: 30.0,
         verdict,

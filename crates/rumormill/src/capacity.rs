@@ -2,8 +2,8 @@
 
 use humantime::format_duration;
 use rumormill_lab::{Resources, Scenario, StateMode};
-use rumormill_measure::{BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, World, units};
-use rumormill_quic::{ADDRESSES, BUFFER_BYTES};
+use rumormill_measure::{BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, IpVersion, World, units};
+use rumormill_quic::{BUFFER_BYTES, addresses};
 use serde::Serialize;
 
 use crate::{
@@ -91,6 +91,7 @@ pub(crate) fn examine(scenario: &Scenario, protocol: &str, setting: &Setting, th
     let mut rows = vec![
         descriptors(scenario, setting.processes(), &needs, there),
         ports(scenario, &needs, there),
+        ipv6(scenario, there),
         memory(scenario, &needs, there),
         swap(there),
         cores(nodes, &needs, there),
@@ -141,17 +142,39 @@ fn descriptors(scenario: &Scenario, processes: usize, needs: &Needs, there: &Res
 }
 
 fn ports(scenario: &Scenario, needs: &Needs, there: &Resources) -> Row {
-    let all = there.ports.map(|ports| ports * u64::from(ADDRESSES));
+    let addresses = addresses(scenario.network.ip);
+    let all = there.ports.map(|ports| ports * u64::from(addresses));
     let row = row("UDP ports", units::count(needs.ports), all.map(units::count));
     let Some(all) = all.filter(|&all| all < needs.ports) else { return row };
     let fix = "sudo sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"";
     Row {
         verdict: Grade::Lacking,
         refusal: format!(
-            "{}, which takes as many UDP ports, but the system hands out {} on {ADDRESSES} addresses: no more nodes fit; \
+            "{}, which takes as many UDP ports, but the system hands out {} on {addresses} address{}: no more nodes fit; \
              widen the range with {fix}, or use --on sim",
             how_many(scenario),
             units::count(all),
+            if addresses == 1 { "" } else { "es" },
+        ),
+        fix: Some(fix.to_owned()),
+        ..row
+    }
+}
+
+/// Whether nodes can have the addresses that they are to have: those of IPv4 are everywhere.
+fn ipv6(scenario: &Scenario, there: &Resources) -> Row {
+    let yes = |yes| if yes { "yes" } else { "no" }.to_owned();
+    let needed = scenario.network.ip == IpVersion::V6;
+    let row = row("IPv6", yes(needed), there.ipv6.map(yes));
+    if !needed || there.ipv6 != Some(false) {
+        return row;
+    }
+    let fix = "sudo sysctl -w net.ipv6.conf.lo.disable_ipv6=0";
+    Row {
+        verdict: Grade::Lacking,
+        refusal: format!(
+            "network.ip is 6, but this machine has no IPv6 on its loopback interface: switch it on with {fix}, give 4, or \
+             use --on sim"
         ),
         fix: Some(fix.to_owned()),
         ..row
@@ -297,6 +320,7 @@ mod tests {
         Resources {
             descriptors: Some(20_000),
             ports: Some(28_232),
+            ipv6: Some(true),
             receive_buffer_max_bytes: Some(4 << 20),
             send_buffer_max_bytes: Some(4 << 20),
             memory_available_bytes: Some(24 << 30),
@@ -335,6 +359,18 @@ mod tests {
         assert_eq!(refusal(&["cluster.nodes=10000"], false, &machine()), None);
         let unknown = Resources { cores: 2, ..Resources::default() };
         assert_eq!(refusal(&["cluster.nodes=10000"], false, &unknown), None);
+    }
+
+    #[test]
+    fn ipv6_has_one_loopback_address_or_none() {
+        let six = ["cluster.nodes=30000", "network.ip=6"];
+        let sentence = refusal(&six, true, &Resources { descriptors: Some(u64::MAX), ..machine() });
+        assert!(sentence.is_some_and(|sentence| sentence.contains("28,232 on 1 address: no more")));
+        let without = Resources { ipv6: Some(false), ..machine() };
+        assert_eq!(refusal(&["network.ip=4"], false, &without), None);
+        let sentence = refusal(&["network.ip=6"], true, &without).expect("it is not there");
+        assert!(sentence.starts_with("network.ip is 6, but this machine has no IPv6"), "{sentence}");
+        assert_eq!(refusal(&["network.ip=6"], false, &machine()), None);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use rumormill_fleet::{
     },
 };
 
+use rumormill_measure::IpVersion;
+
 use crate::{Failure, plan};
 
 mod agent;
@@ -34,7 +36,8 @@ pub(crate) struct Fleet {
     pub(crate) agents: usize,
     pub(crate) engine: Engine,
     pub(crate) hosts: Vec<String>,
-    pub(crate) listen: SocketAddr,
+    /// Nothing where any port does.
+    pub(crate) listen: Option<SocketAddr>,
     /// Where agents find the coordinator; nothing where that is to be found out.
     pub(crate) advertise: Option<String>,
     pub(crate) on_loss: OnLoss,
@@ -54,7 +57,7 @@ impl Fleet {
             agents: processes,
             engine: Engine::Local,
             hosts: Vec::new(),
-            listen: ([127, 0, 0, 1], 0).into(),
+            listen: None,
             advertise: None,
             on_loss: OnLoss::End,
             patience: Duration::from_secs(60),
@@ -71,26 +74,47 @@ impl Fleet {
         if self.engine == Engine::Local { (cores / self.agents.max(1)).max(1) as u32 } else { 0 }
     }
 
-    fn order(&self, gate: &Gate) -> Result<Order, Failure> {
+    /// Where agents are waited for whose nodes go by this version of IP.
+    fn listen(&self, ip: IpVersion) -> SocketAddr {
+        let usual = if self.engine == Engine::Local { ip.loopback() } else { ip.any() };
+        self.listen.unwrap_or(SocketAddr::new(usual, 0))
+    }
+
+    /// Why nodes cannot go by this version of IP, in a sentence: they listen where agents reach the coordinator from. At
+    /// [::] those of IPv4 reach it too.
+    pub(crate) fn refusal(&self, ip: IpVersion) -> Option<String> {
+        let listen = self.listen?;
+        let is_any = listen.ip() == IpVersion::V6.any();
+        (IpVersion::of(listen.ip()) != ip && !is_any).then(|| {
+            let example = SocketAddr::new(ip.any(), 0);
+            format!(
+                "--listen is {listen}, but network.ip is {}: give an {ip} address, such as {example}",
+                u8::from(ip)
+            )
+        })
+    }
+
+    fn order(&self, gate: &Gate, ip: IpVersion) -> Result<Order, Failure> {
         let coordinator = match &self.advertise {
             Some(place) => place.clone(),
-            None => self.reachable(gate.address()?)?,
+            None => self.reachable(gate.address()?, ip)?,
         };
         Ok(Order { program: self.program.clone(), coordinator, token: gate.token().clone() })
     }
 
     /// Where agents reach a socket of ours: where it listens at all addresses, the one that leads to the first host, or this
     /// host's name.
-    fn reachable(&self, listens: SocketAddr) -> Result<String, Failure> {
+    fn reachable(&self, listens: SocketAddr, ip: IpVersion) -> Result<String, Failure> {
         if !listens.ip().is_unspecified() {
             return Ok(listens.to_string());
         }
-        let toward = self.hosts.first().and_then(|host| address_toward(host));
-        let name = || fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
-        let host = toward.map(|ip| ip.to_string()).or_else(name).ok_or_else(|| {
+        if let Some(address) = self.hosts.first().and_then(|host| address_toward(host, ip)) {
+            return Ok(SocketAddr::new(address, listens.port()).to_string());
+        }
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").map_err(|_| {
             Failure::BadInput("--advertise is missing, and this host's name cannot be found out".into())
         })?;
-        Ok(format!("{host}:{}", listens.port()))
+        Ok(format!("{}:{}", name.trim(), listens.port()))
     }
 
     /// What is to be done by hand.
@@ -122,8 +146,9 @@ pub(crate) fn launch(
     interrupted: &dyn Fn() -> bool,
     say: &mut dyn FnMut(&str),
 ) -> Result<(FleetCluster, Crew), Failure> {
-    let gate = Gate::open(fleet.listen, fleet.agents, version())?;
-    let order = fleet.order(&gate)?;
+    let ip = variant.scenario.network.ip;
+    let gate = Gate::open(fleet.listen(ip), fleet.agents, version())?;
+    let order = fleet.order(&gate, ip)?;
     let mut by_hand = None;
     let crew = match fleet.engine {
         Engine::Local => local::start(&order, fleet.agents),
@@ -202,11 +227,12 @@ pub(crate) fn dry_run(fleet: &Arc<Fleet>) -> Result<String, Failure> {
     ))
 }
 
-/// The address of this host from which another is reached. Nothing is sent: the kernel looks up the route.
-fn address_toward(host: &str) -> Option<IpAddr> {
+/// The address of this host from which another is reached by this version of IP. Nothing is sent: the kernel looks up the
+/// route.
+fn address_toward(host: &str, ip: IpVersion) -> Option<IpAddr> {
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let address = (host, 9).to_socket_addrs().ok()?.find(SocketAddr::is_ipv4)?;
-    let socket = UdpSocket::bind(("0.0.0.0", 0)).ok()?;
+    let address = (host, 9).to_socket_addrs().ok()?.find(|address| IpVersion::of(address.ip()) == ip)?;
+    let socket = UdpSocket::bind((ip.any(), 0)).ok()?;
     socket.connect(address).ok()?;
     Some(socket.local_addr().ok()?.ip())
 }
@@ -232,4 +258,32 @@ pub(crate) enum OnLost {
     End,
     /// It goes on without its nodes, and the result is not valid
     GoOn,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_reached_from_an_address_of_the_version_that_is_asked_for() {
+        assert_eq!(address_toward("127.0.0.1", IpVersion::V4), Some(IpVersion::V4.loopback()));
+        let there = UdpSocket::bind((IpVersion::V6.loopback(), 0)).is_ok();
+        let found = address_toward("user@::1", IpVersion::V6);
+        assert_eq!(found, there.then_some(IpVersion::V6.loopback()));
+        assert_eq!(address_toward("::1", IpVersion::V4), None);
+        assert_eq!(address_toward("127.0.0.1", IpVersion::V6), None);
+    }
+
+    #[test]
+    fn where_nothing_is_said_agents_are_waited_for_by_the_version_of_their_nodes() {
+        let mut fleet = Fleet::local(2);
+        assert_eq!(fleet.listen(IpVersion::V6).to_string(), "[::1]:0");
+        fleet.engine = Engine::Print;
+        assert_eq!(
+            [IpVersion::V4, IpVersion::V6].map(|ip| fleet.listen(ip).to_string()),
+            ["0.0.0.0:0", "[::]:0"]
+        );
+        fleet.listen = Some(fleet.listen(IpVersion::V6));
+        assert_eq!([IpVersion::V4, IpVersion::V6].map(|ip| fleet.refusal(ip)), [None, None]);
+    }
 }

@@ -125,6 +125,10 @@ impl Plan {
                     "cluster.nodes is {nodes}, but {processes} processes are to carry them: each carries one at least"
                 )));
             }
+            if let Some(refusal) = setting.fleet.as_ref().and_then(|fleet| fleet.refusal(scenario.network.ip))
+            {
+                return Err(Failure::BadInput(refusal));
+            }
         }
         let there = Resources::here();
         for Variant { setting, protocol, scenario, .. } in &variants {

@@ -12,7 +12,7 @@ use rumormill_crypto::{
 };
 use rumormill_lab::{Cluster, ClusterError, NetworkSettings, Scenario};
 use rumormill_link::{Identify, LinkConfig, NetworkConfig, transport};
-use rumormill_measure::World;
+use rumormill_measure::{IpVersion, World};
 use rumormill_protocol::{NodeId, Protocol};
 use rumormill_quic::{Berths, LocalCluster, LocalSpec, Share};
 use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster};
@@ -177,7 +177,7 @@ where
         let shards = setting.shards.unwrap_or_else(|| (nodes / NODES_OF_A_SHARD).clamp(1, cores()));
         return Ok(match setting.fidelity {
             Fidelity::Message => {
-                let book = book(nodes);
+                let book = book(nodes, network.ip);
                 let idle_timeout = idle_timeout(&links);
                 let mold = MessageMold { seed, config, links, idle_timeout, network: network.clone(), book };
                 Box::new(SimCluster::<MessageHost<P>>::new(nodes, seed, shards, &network, mold))
@@ -222,7 +222,8 @@ fn quic_mold<C>(
             (endpoint, real::identify, Box::new(make))
         }
     };
-    let (transport, book) = (transport(idle_timeout(&links)), book(scenario.nodes_ever()));
+    let (transport, book) =
+        (transport(idle_timeout(&links)), book(scenario.nodes_ever(), scenario.network.ip));
     let epoch = Instant::now();
     Ok(QuicMold { seed, config, links, transport, epoch, endpoint, credentials, identify, book })
 }
@@ -230,8 +231,8 @@ fn quic_mold<C>(
 type MakeCredentials = Box<dyn Fn(NodeId) -> Credentials + Send + Sync>;
 
 /// Where simulated nodes listen.
-fn book(nodes: usize) -> Arc<[SocketAddr]> {
-    (0..nodes as u32).map(|number| rumormill_sim::address(NodeId(number))).collect()
+fn book(nodes: usize, ip: IpVersion) -> Arc<[SocketAddr]> {
+    (0..nodes as u32).map(|number| rumormill_sim::address(ip, NodeId(number))).collect()
 }
 
 /// The cores that nodes may use.
@@ -240,7 +241,7 @@ pub(crate) fn cores() -> usize {
 }
 
 fn network(settings: &NetworkSettings) -> NetworkConfig {
-    let &NetworkSettings { latency, jitter, loss, burst, rate, reorder, duplicate } = settings;
+    let &NetworkSettings { ip, latency, jitter, loss, burst, rate, reorder, duplicate } = settings;
     let rate_bits_per_second = rate.bits_per_second;
-    NetworkConfig { latency, jitter, loss, burst, rate_bits_per_second, reorder, duplicate }
+    NetworkConfig { ip, latency, jitter, loss, burst, rate_bits_per_second, reorder, duplicate }
 }

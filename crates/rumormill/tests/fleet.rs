@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    net::{Ipv6Addr, UdpSocket},
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
@@ -28,6 +29,9 @@ const SHORT: [&str; 9] = [
     "result",
     "--overwrite",
 ];
+
+/// A run that does not end by itself while its test lasts.
+const LONG: [&str; 4] = ["--listen", "127.0.0.1:0", "--seconds", "60"];
 
 fn command(home: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rumormill"));
@@ -125,16 +129,16 @@ struct Coordinator {
 
 impl Coordinator {
     fn begin(home: &Path, options: &[&str]) -> Self {
-        let mut command =
-            command(home, &["coordinate", "--preset", "idle", "--agents", "2", "--listen", "127.0.0.1:0"]);
-        let mut process = Process::begin(command.args(SHORT).args(["--seconds", "60"]).args(options));
+        let mut command = command(home, &["coordinate", "--preset", "idle", "--agents", "2"]);
+        let mut process = Process::begin(command.args(SHORT).args(options));
         let (says, lines) = mpsc::channel();
         let said = BufReader::new(process.0.stderr.take().expect("it is piped"));
         thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| says.send(line)));
         let mut begun = Self { process, lines, agent: Vec::new() };
         let said = begun.wait_for("agents with rumormill ");
         let (_, agent) = said.split_once("agents with rumormill ").expect("it is there");
-        begun.agent = agent.split_whitespace().map(str::to_owned).collect();
+        // A shell would take the quotes off an address in brackets.
+        begun.agent = agent.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect();
         begun
     }
 
@@ -166,6 +170,29 @@ fn complaint(process: &mut Process) -> String {
     said
 }
 
+#[test]
+fn agents_on_ipv6_measure_one_cluster() {
+    if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        eprintln!("not checked: there is no IPv6 here");
+        return;
+    }
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let options = ["--listen", "[::1]:0", "--seconds", "3", "--set", "network.ip=6"];
+    let coordinator = Coordinator::begin(home.path(), &options);
+    let agents = coordinator.agents(home.path());
+    let (code, said) = coordinator.end();
+    assert!(matches!(code, Some(0 | 3)), "{said}");
+    for mut agent in agents {
+        assert!(agent.end_within(PATIENCE).success());
+    }
+    let result = result(home.path());
+    assert_ne!(result["verdict"]["status"], "invalid", "{}", result["verdict"]);
+    let variant = &result["variants"][0];
+    assert_eq!((&variant["ip"], &variant["boot"]["nodes_up"]), (&6.into(), &6.into()));
+    let agents = variant["fleet"]["agents"].as_array().expect("a list");
+    assert!(agents.iter().all(|agent| agent["address"] == "::1" && agent["nodes"] == 3));
+}
+
 /// Side by side, for each waits until silence counts as a loss.
 #[test]
 fn losses_are_noticed() {
@@ -183,7 +210,7 @@ fn losses_are_noticed() {
 
 fn agents_end_by_themselves_when_the_coordinator_is_killed() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let mut coordinator = Coordinator::begin(home.path(), &[]);
+    let mut coordinator = Coordinator::begin(home.path(), &LONG);
     let agents = coordinator.agents(home.path());
     coordinator.wait_for("agent 2 of 2 is there");
     coordinator.process.signal("-KILL");
@@ -197,7 +224,7 @@ fn agents_end_by_themselves_when_the_coordinator_is_killed() {
 
 fn a_killed_agent_ends_the_run() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let mut coordinator = Coordinator::begin(home.path(), &[]);
+    let mut coordinator = Coordinator::begin(home.path(), &LONG);
     let [killed, mut other] = coordinator.agents(home.path());
     coordinator.wait_for(": boot");
     killed.signal("-KILL");
@@ -214,7 +241,8 @@ fn a_killed_agent_ends_the_run() {
 
 fn without_a_killed_agent_a_run_may_go_on_to_an_invalid_result() {
     let home = tempfile::tempdir().expect("a temporary directory");
-    let mut coordinator = Coordinator::begin(home.path(), &["--on-lost-agent", "go-on"]);
+    let mut coordinator =
+        Coordinator::begin(home.path(), &[&LONG[..], &["--on-lost-agent", "go-on"]].concat());
     let [killed, mut other] = coordinator.agents(home.path());
     coordinator.wait_for(": measure");
     killed.signal("-KILL");
@@ -288,6 +316,11 @@ fn what_a_fleet_cannot_be_is_refused_with_its_option() {
         ("run --preset idle --nodes 2 --processes 3", "each carries one at least"),
         ("run --preset epidemic --on fleet --agents 2", "epidemic"),
         ("compare --on fleet", "use run for a fleet"),
+        (
+            "coordinate --preset idle --agents 2 --listen 10.0.0.1:7 --set network.ip=6",
+            "--listen is 10.0.0.1:7, but network.ip is 6: give an IPv6 address, such as [::]:0",
+        ),
+        ("coordinate --preset idle --agents 2 --listen [::1]:7", "give an IPv4 address, such as 0.0.0.0:0"),
         ("coordinate --preset idle --agents 2 --on sim", "--on cannot be set"),
         ("agent --coordinator 127.0.0.1:9 --token-file /dev/null", "the token does not read"),
         ("agent --coordinator 127.0.0.1:9 --token-file /nowhere", "--token-file /nowhere"),

@@ -25,6 +25,51 @@ fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
+/// Where it differs, `rumormill report bench-results/2026-11-26-compare-10000-sim --picture docs/compare-10000.svg` draws it anew.
+#[test]
+fn the_picture_in_the_readme_is_that_of_the_kept_result() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let kept = root.join("bench-results/2026-11-26-compare-10000-sim");
+    let (code, said) = rumormill(home.path(), &["report", &kept.display().to_string(), "--picture", "p.svg"]);
+    assert_eq!((code, said.as_str()), (Some(0), "Made p.svg\n"));
+    let drawn = fs::read_to_string(home.path().join("p.svg")).expect("it was made");
+    let committed = fs::read_to_string(root.join("docs/compare-10000.svg")).expect("it is committed");
+    assert!(drawn == committed, "docs/compare-10000.svg is not what the kept result gives");
+    let (_, rest) = drawn.split_once("aria-label=\"").expect("words for those who cannot see it");
+    let (words, _) = rest.split_once('"').expect("they end");
+    let readme = fs::read_to_string(root.join("README.md")).expect("it is there");
+    let image = format!("![{words}](docs/compare-10000.svg)");
+    assert!(readme.contains(&image), "README should show {image}");
+}
+
+#[test]
+fn a_run_without_writes_has_no_picture() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let run = [
+        "run",
+        "--preset",
+        "idle",
+        "--on",
+        "sim",
+        "--nodes",
+        "5",
+        "--seconds",
+        "2",
+        "--quiet",
+        "--out",
+        "idle",
+    ];
+    assert_eq!(rumormill(home.path(), &run).0, Some(0));
+    let (code, said) = rumormill(home.path(), &["report", "idle", "--picture", "p.svg"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("--picture: the run has no bytes or no curve of convergence")
+            && said.lines().count() == 1
+    );
+    assert!(!home.path().join("p.svg").exists());
+}
+
 #[test]
 fn a_run_leaves_its_files_and_report_makes_the_same_again() {
     let home = tempfile::tempdir().expect("a temporary directory");

@@ -1,11 +1,12 @@
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     thread,
     time::Duration,
 };
 
 use rumormill_lab::{Action, Census, Cluster, ClusterError, Equipment, Inspection, NodeCensus, Stamped};
 use rumormill_link::NetworkConfig;
+use rumormill_measure::IpVersion;
 use rumormill_protocol::{Contact, NodeId, Time};
 
 use crate::{fingerprint::Fingerprint, machine::Machine, node::Node, shard::Shard, windows};
@@ -20,6 +21,7 @@ pub struct SimCluster<M: Machine> {
     nodes: usize,
     shards: Vec<Shard<M>>,
     lookahead: Duration,
+    ip: IpVersion,
     now: Time,
 }
 
@@ -34,7 +36,7 @@ impl<M: Machine> SimCluster<M> {
             Shard::new(number, shards, nodes.map(node).collect())
         };
         let all = (0..shards).map(shard).collect();
-        Self { nodes, shards: all, lookahead: network.latency, now: Time::ZERO, mold }
+        Self { nodes, shards: all, lookahead: network.latency, ip: network.ip, now: Time::ZERO, mold }
     }
 
     /// Asks all shards, each on a thread of its own, and returns their answers in order.
@@ -61,9 +63,13 @@ impl<M: Machine> SimCluster<M> {
 }
 
 /// Where a simulated node listens.
-pub fn address(node: NodeId) -> SocketAddr {
+pub fn address(ip: IpVersion, node: NodeId) -> SocketAddr {
     let [_, high, middle, low] = node.0.to_be_bytes();
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, high, middle, low)), PORT)
+    let ip = match ip {
+        IpVersion::V4 => IpAddr::V4(Ipv4Addr::new(10, high, middle, low)),
+        IpVersion::V6 => IpAddr::V6(Ipv6Addr::from(PREFIX | u128::from(node.0))),
+    };
+    SocketAddr::new(ip, PORT)
 }
 
 /// Who listens at an address; nobody where it is not of the simulated network.
@@ -72,11 +78,18 @@ pub fn node_at(address: SocketAddr) -> Option<NodeId> {
         IpAddr::V4(ip) if ip.octets()[0] == 10 && address.port() == PORT => {
             Some(NodeId(u32::from(ip) & 0x00ff_ffff))
         }
+        IpAddr::V6(ip) if u128::from(ip) & !NODES == PREFIX && address.port() == PORT => {
+            Some(NodeId((u128::from(ip) & NODES) as u32))
+        }
         _ => None,
     }
 }
 
 const PORT: u16 = 7_946;
+
+/// Of IPv6: fd00::, which nobody routes, and a node's number in the last 24 bits.
+const PREFIX: u128 = 0xfd << 120;
+const NODES: u128 = NODES_MAX as u128 - 1;
 
 impl<M: Machine> Cluster for SimCluster<M> {
     fn nodes(&self) -> usize {
@@ -84,7 +97,7 @@ impl<M: Machine> Cluster for SimCluster<M> {
     }
 
     fn contacts(&self) -> Vec<Contact> {
-        (0..self.nodes as u32).map(NodeId).map(|id| Contact { id, address: address(id) }).collect()
+        (0..self.nodes as u32).map(NodeId).map(|id| Contact { id, address: address(self.ip, id) }).collect()
     }
 
     fn equipment(&self) -> Equipment {

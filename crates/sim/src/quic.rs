@@ -10,7 +10,7 @@ use rumormill_measure::Ledger;
 use rumormill_protocol::{Command, Event, NodeId, Protocol, Purpose, Start, Time, View, stream};
 
 use crate::{
-    cluster::{address, node_at},
+    cluster::node_at,
     machine::{Machine, Outbox, life_seed},
 };
 
@@ -37,7 +37,10 @@ pub struct QuicMold<C> {
 }
 
 /// The host of real nodes, as it is, on the simulated network.
-pub struct QuicHost<P: Protocol>(Host<P>);
+pub struct QuicHost<P: Protocol> {
+    host: Host<P>,
+    book: Arc<[SocketAddr]>,
+}
 
 impl<P> Machine for QuicHost<P>
 where
@@ -53,7 +56,7 @@ where
         let seed = |purpose| life_seed(stream(mold.seed, purpose, Some(me)), generation);
         let credentials = (mold.credentials)(me);
         let config = HostConfig {
-            start: Start { me, address: address(me), generation, seed: seed(Purpose::Protocol) },
+            start: Start { me, address: mold.book[me.index()], generation, seed: seed(Purpose::Protocol) },
             epoch: mold.epoch,
             seed: seed(Purpose::Network),
             endpoint: mold.endpoint.clone(),
@@ -64,28 +67,28 @@ where
             links: mold.links.clone(),
             book: mold.book.clone(),
         };
-        Self(Host::new(config, &mold.config, now))
+        Self { host: Host::new(config, &mold.config, now), book: mold.book.clone() }
     }
 
     fn handle_packet(&mut self, now: Time, from: NodeId, packet: BytesMut) {
-        self.0.handle_datagram(now, address(from), None, packet);
+        self.host.handle_datagram(now, self.book[from.index()], None, packet);
     }
 
     fn handle_timeout(&mut self, now: Time) {
-        self.0.handle_timeout(now);
+        self.host.handle_timeout(now);
     }
 
     fn handle_command(&mut self, now: Time, command: Command) {
-        self.0.handle_command(now, command);
+        self.host.handle_command(now, command);
     }
 
     fn handle_blocked(&mut self, now: Time, blocked: bool) {
-        self.0.handle_blocked(now, blocked);
+        self.host.handle_blocked(now, blocked);
     }
 
     fn transmit(&mut self, now: Time, outbox: &mut Outbox<'_, BytesMut>) {
         let mut packet = std::mem::take(outbox.scratch());
-        while let Some(transmit) = self.0.poll_transmit(now, &mut packet) {
+        while let Some(transmit) = self.host.poll_transmit(now, &mut packet) {
             if let Some(to) = node_at(transmit.destination) {
                 // What is lost is QUIC's own affair.
                 let _ = outbox.send(to, 1, transmit.size, BytesMut::from(&packet[..transmit.size]));
@@ -95,30 +98,30 @@ where
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        self.0.poll_event()
+        self.host.poll_event()
     }
 
     fn poll_timeout(&self) -> Option<Time> {
-        self.0.poll_timeout()
+        self.host.poll_timeout()
     }
 
     fn ledger(&self, _now: Time) -> Ledger {
-        self.0.ledger().clone()
+        self.host.ledger().clone()
     }
 
     fn links_up(&self) -> usize {
-        self.0.links_up()
+        self.host.links_up()
     }
 
     fn links_pending(&self) -> usize {
-        self.0.links_pending()
+        self.host.links_pending()
     }
 
     fn messages_dropped(&self) -> u64 {
-        self.0.messages_dropped()
+        self.host.messages_dropped()
     }
 
     fn view(&self) -> &dyn View {
-        self.0.protocol().view()
+        self.host.protocol().view()
     }
 }

@@ -48,7 +48,7 @@ fn cluster(crypto: Crypto, seed: u64, shards: usize, loss: f64) -> SimCluster<Qu
             Crypto::Null => null::identify,
             Crypto::Real => real::identify,
         },
-        book: (0..NODES as u32).map(|number| address(NodeId(number))).collect(),
+        book: (0..NODES as u32).map(|number| address(network.ip, NodeId(number))).collect(),
     };
     SimCluster::new(NODES, seed, shards, &network, mold)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rumormill_lab::{Action, Pace};
 use rumormill_link::NetworkConfig;
+use rumormill_measure::IpVersion;
 use rumormill_node::{Config, Peers, StateTransfer};
 use rumormill_protocol::Command;
 
@@ -14,6 +15,7 @@ use stage::{Fidelity, Plan, act, event_hash, live};
 /// A network on which everything happens that can.
 fn rough() -> NetworkConfig {
     NetworkConfig {
+        ip: IpVersion::V4,
         latency: Duration::from_millis(5),
         jitter: Duration::from_millis(8),
         loss: 0.02,

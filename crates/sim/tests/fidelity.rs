@@ -46,7 +46,7 @@ fn agree(name: &str, plan: &Plan, booting: f64, living: f64) {
     let message = minute(&Plan { fidelity: Fidelity::Message, ..plan.clone() });
     let phases = [("boot", &message.0, &quic.0, booting), ("minute", &message.1, &quic.1, living)];
     for (phase, model, real, band) in phases {
-        let bytes = excess(model.wire_bytes(), real.wire_bytes());
+        let bytes = excess(model.wire_bytes(plan.network.ip), real.wire_bytes(plan.network.ip));
         let packets = excess(model.packets, real.packets);
         assert!(bytes.abs() < band, "{name}, {phase}: {bytes:+.3} of bytes");
         assert!(packets.abs() < band, "{name}, {phase}: {packets:+.3} of packets");

@@ -19,7 +19,7 @@ const DIAL_FOR: Duration = Duration::from_secs(30);
 
 /// Joins the run and comes back with a certificate. Returns the address of this host under which the coordinator knows it
 /// as well.
-pub(super) async fn dial_in(options: &AgentOptions) -> Result<(Endpoint, Connection, Ipv4Addr), AgentError> {
+pub(super) async fn dial_in(options: &AgentOptions) -> Result<(Endpoint, Connection, IpAddr), AgentError> {
     let AgentOptions { coordinator, token, version, .. } = options;
     let unreachable = |why: String| AgentError::Unreachable(coordinator.clone(), why);
     let begun = Instant::now();
@@ -53,13 +53,10 @@ pub(super) async fn dial_in(options: &AgentOptions) -> Result<(Endpoint, Connect
         Ok::<_, String>(())
     };
     introduce.await.map_err(AgentError::Gone)?;
-    let address = endpoint.local_addr().map(|address| address.ip().to_canonical());
-    match address {
-        Ok(IpAddr::V4(address)) => Ok((endpoint, connection, address)),
-        _ => Err(AgentError::Here(
-            "nodes listen on IPv4, but the coordinator is reached from an IPv6 address: name it by an IPv4 one".into(),
-        )),
-    }
+    let local = endpoint.local_addr();
+    let local =
+        local.map_err(|error| AgentError::Here(format!("cannot find out its own address: {error}")))?;
+    Ok((endpoint, connection, local.ip().to_canonical()))
 }
 
 /// How joining failed.
@@ -117,5 +114,12 @@ fn local_endpoint(server: SocketAddr) -> Result<Endpoint, AgentError> {
     // Nothing is sent: the kernel only looks up the route.
     probe.connect(server).map_err(here)?;
     let local = probe.local_addr().map_err(here)?.ip();
+    if matches!(local, IpAddr::V6(v6) if v6.is_unicast_link_local()) {
+        let problem = format!(
+            "--coordinator {server} is reached from {local}, which other hosts cannot send to: name it by an address that is \
+             not of one link alone"
+        );
+        return Err(AgentError::Here(problem));
+    }
     Endpoint::client((local, 0).into()).map_err(here)
 }

@@ -1,10 +1,11 @@
 use std::{
-    cmp::Reverse, collections::BinaryHeap, net::Ipv4Addr, ops::Range, sync::Arc, thread, time::Duration,
+    cmp::Reverse, collections::BinaryHeap, net::IpAddr, ops::Range, sync::Arc, thread, time::Duration,
 };
 
 use quinn::Connection;
 use rumormill_crypto::real::Authority;
 use rumormill_lab::{Action, Cluster, Draft, Load, Scenario, Stamped, warm_boot};
+use rumormill_measure::IpVersion;
 use rumormill_protocol::{Contact, NodeId, Time, WarmBoot};
 
 use super::{Clock, Hosting, Launch, TIMER_SLACK, waiting::Waiting};
@@ -19,7 +20,7 @@ const EVENTS_AT_ONCE: usize = 1 << 20;
 /// What an agent does between dialling in and its end: it keeps its share of the nodes, and answers what it is asked.
 pub(super) struct Agent<'a> {
     clock: Clock,
-    address: Ipv4Addr,
+    address: IpAddr,
     connection: Connection,
     hosting: &'a mut dyn Hosting,
     share: Option<(Setup, Scenario)>,
@@ -44,7 +45,7 @@ struct Running {
 impl<'a> Agent<'a> {
     pub(super) fn new(
         clock: Clock,
-        address: Ipv4Addr,
+        address: IpAddr,
         connection: Connection,
         hosting: &'a mut dyn Hosting,
     ) -> Self {
@@ -122,9 +123,22 @@ impl<'a> Agent<'a> {
         let mut draft = Draft::default();
         draft.overlay(&setup.scenario).map_err(|error| error.to_string())?;
         let scenario = draft.finish().map_err(|error| error.to_string())?;
+        self.refuse_address(scenario.network.ip)?;
         let addresses = self.hosting.prepare(&setup, &scenario, self.address)?;
         self.share = Some((setup, scenario));
         Ok(Reply::Prepared(addresses))
+    }
+
+    /// Nodes listen at the address from which the coordinator is reached.
+    fn refuse_address(&self, ip: IpVersion) -> Result<(), String> {
+        let address = self.address;
+        if IpVersion::of(address) != ip {
+            return Err(format!(
+                "network.ip is {}, but the coordinator is reached from {address}: let --advertise be an {ip} address",
+                u8::from(ip)
+            ));
+        }
+        Ok(())
     }
 
     fn launch(&mut self, form: &LaunchForm) -> Result<Reply, String> {

@@ -1,4 +1,9 @@
-use std::{fs, path::Path, thread};
+use std::{
+    fs,
+    net::{Ipv6Addr, UdpSocket},
+    path::Path,
+    thread,
+};
 
 use super::{descriptor_limit, proc};
 
@@ -9,6 +14,8 @@ pub struct Resources {
     pub descriptors: Option<u64>,
     /// Ports that the system hands out on one address.
     pub ports: Option<u64>,
+    /// Whether a socket can be bound to the loopback address of IPv6.
+    pub ipv6: Option<bool>,
     /// The largest receive buffer that a socket may ask for, in bytes.
     pub receive_buffer_max_bytes: Option<u64>,
     /// The largest send buffer that a socket may ask for, in bytes.
@@ -34,6 +41,7 @@ impl Resources {
         Self {
             descriptors: descriptor_limit().map(|(_, hard)| hard),
             ports: read("/proc/sys/net/ipv4/ip_local_port_range").and_then(|range| proc::ports(&range)),
+            ipv6: Some(UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok()),
             receive_buffer_max_bytes: number("/proc/sys/net/core/rmem_max"),
             send_buffer_max_bytes: number("/proc/sys/net/core/wmem_max"),
             memory_available_bytes: memory_available_bytes(),

@@ -1,7 +1,7 @@
 use std::{fmt, time::Duration};
 
 use rumormill_epidemic::NODES_MAX;
-use rumormill_measure::units;
+use rumormill_measure::{IpVersion, units};
 use rumormill_protocol::MAX_VALUE_BYTES;
 use toml::Value;
 
@@ -31,6 +31,7 @@ pub(super) enum Wanted {
         most: Duration,
     },
     Rate,
+    Ip,
     OneOf(&'static [&'static str]),
     Victims,
 }
@@ -97,6 +98,7 @@ pub(super) static KEYS: &[Key] = &[
         "node.election_lease",
         Wanted::Duration { least: Duration::from_millis(100), most: FAULT_LONGEST },
     ),
+    Key::new("network.ip", Wanted::Ip),
     Key::new("network.latency", DELAY),
     Key::new("network.jitter", DELAY),
     Key::new("network.loss", SHARE),
@@ -181,6 +183,9 @@ impl Wanted {
             (Self::Duration { least, most }, Value::String(text)) => {
                 humantime::parse_duration(text).is_ok_and(|duration| (least..=most).contains(&&duration))
             }
+            (Self::Ip, Value::Integer(number)) => {
+                u8::try_from(*number).is_ok_and(|number| IpVersion::try_from(number).is_ok())
+            }
             (Self::Rate, Value::String(text)) => text.parse::<Rate>().is_ok(),
             (Self::OneOf(names), Value::String(text)) => names.contains(&text.as_str()),
             (Self::Victims, value) => Victims::try_from(value.clone()).is_ok(),
@@ -214,6 +219,7 @@ impl fmt::Display for Wanted {
                 let [least, most] = [*least, *most].map(humantime::format_duration);
                 write!(f, "a duration from \"{least}\" to \"{most}\"")
             }
+            Self::Ip => f.write_str("4 or 6"),
             Self::Rate => f.write_str(Rate::WANTED),
             Self::OneOf(names) => write!(f, "\"{}\"", names.join("\" or \"")),
             Self::Victims => f.write_str(Victims::WANTED),

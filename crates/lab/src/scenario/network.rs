@@ -1,5 +1,6 @@
 use std::{fmt, str::FromStr, time::Duration};
 
+use rumormill_measure::IpVersion;
 use serde::{Deserialize, Serialize};
 
 use super::duration;
@@ -7,6 +8,8 @@ use super::duration;
 /// `[network]`: what packets meet between any two nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NetworkSettings {
+    /// The version of IP that they go by.
+    pub ip: IpVersion,
     /// How long a packet takes at least, one way.
     #[serde(with = "duration")]
     pub latency: Duration,

@@ -40,6 +40,7 @@ fail_after = "20s"
 election = "off"
 election_lease = "4s"
 [network]
+ip = 4
 latency = "0ms"
 jitter = "0ms"
 loss = 0.0

@@ -1,5 +1,8 @@
 use toml::{Table, Value};
 
+/// What files from before there was this key did by leaving it out.
+const SILENT: (&str, &str) = ("network.ip", "4");
+
 /// The keys in which two scenario files differ, a line each: `node.fanout is 3 there and 4 here`. What they are called
 /// does not matter, nor does the seed unless it is asked for.
 pub fn unlike(old: &str, new: &str, with_seed: bool, places: [&str; 2]) -> Vec<String> {
@@ -10,7 +13,8 @@ pub fn unlike(old: &str, new: &str, with_seed: bool, places: [&str; 2]) -> Vec<S
         keys
     });
     let find = |keys: &[(String, String)], wanted: &str| {
-        keys.iter().find(|(key, _)| key == wanted).map_or("not set".to_owned(), |(_, value)| value.clone())
+        let silent = if wanted == SILENT.0 { SILENT.1 } else { "not set" };
+        keys.iter().find(|(key, _)| key == wanted).map_or(silent.to_owned(), |(_, value)| value.clone())
     };
     let mut keys: Vec<&String> = old.iter().chain(&new).map(|(key, _)| key).collect();
     keys.sort();
@@ -54,6 +58,9 @@ mod tests {
                 "node.peers is not set there and \"sticky\" here",
             ]
         );
+        let of_ip = |ip: u8| format!("{old}\n[network]\nip = {ip}");
+        assert_eq!(unlike(old, &of_ip(4), true, ["there", "here"]), [""; 0]);
+        assert_eq!(unlike(old, &of_ip(6), true, ["there", "here"]), ["network.ip is 4 there and 6 here"]);
         assert_eq!(unlike(old, new, true, ["there", "here"]).len(), 4);
         assert_eq!(unlike(old, old, true, ["there", "here"]), [""; 0]);
     }

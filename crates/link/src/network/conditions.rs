@@ -69,7 +69,7 @@ impl Conditions {
         Self {
             perfect: config.is_perfect(),
             bursts: Bursts::new(config.loss, config.burst, &mut random),
-            line: config.rate_bits_per_second.map(Line::new),
+            line: config.rate_bits_per_second.map(|rate| Line::new(rate, config.ip)),
             config,
             random,
             impairments: BTreeMap::new(),

@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use rumormill_measure::IpVersion;
 use rumormill_protocol::{NodeId, NodeSet, Time};
 
 use super::{Egress, NetworkConfig, PACKETS_UNDER_WAY_MAX};
@@ -192,6 +193,16 @@ fn a_line_serves_its_rate_and_loses_what_has_no_room() {
 }
 
 #[test]
+fn a_line_takes_longer_for_the_headers_of_ipv6() {
+    let rate_bits_per_second = Some(1_000_000);
+    let mut egress =
+        network(NetworkConfig { ip: IpVersion::V6, rate_bits_per_second, ..NetworkConfig::default() });
+    egress.send(Time::ZERO, PEER, 1_000, 0);
+    // 1,048 bytes at 1 Mbit/s.
+    assert_eq!(egress.poll_timeout(), Some(Time::ZERO + Duration::from_micros(8_384)));
+}
+
+#[test]
 fn a_fast_line_holds_a_seconds_worth() {
     // 8.224 Mbit/s: 1,000 packets a second.
     let config = NetworkConfig { rate_bits_per_second: Some(8_224_000), ..NetworkConfig::default() };
@@ -256,6 +267,7 @@ fn a_refused_packet_is_lost() {
 #[test]
 fn the_same_seed_brings_the_same_fates() {
     let config = NetworkConfig {
+        ip: IpVersion::V4,
         latency: ms(20),
         jitter: ms(10),
         loss: 0.1,

@@ -65,6 +65,7 @@ fn unlike(old: &RunResult, new: &RunResult) -> Vec<String> {
         of("the protocol", &|v| v.protocol.clone());
         of("the world", &|v| v.world.map_or_else(String::new, |world| world.to_string()));
         of("the fidelity", &|v| v.fidelity.clone().unwrap_or_default());
+        of("the version of IP", &|v| u8::from(v.ip).to_string());
         of("the measured phase", &|v| format!("{:.0} s", v.measured_seconds));
         of("the reduction of full state", &|v| {
             v.bandwidth

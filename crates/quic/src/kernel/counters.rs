@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The interface over which a host talks to itself.
 pub(super) const LOOPBACK: &str = "lo";
@@ -7,12 +7,18 @@ pub(super) const LOOPBACK: &str = "lo";
 const ETHERNET_HEADER_BYTES: u64 = 14;
 
 /// The name of the interface that carries what is sent from an address of this host to its network, by the kernel's table
-/// of routes; that of the loopback interface where the address is one of its.
-pub(super) fn device_of(address: IpAddr, routes: &str) -> Option<String> {
+/// of routes for IPv4, and of interfaces' addresses for IPv6; that of the loopback interface where the address is one of its.
+pub(super) fn device_of(address: IpAddr, routes: &str, addresses: &str) -> Option<String> {
     if address.is_loopback() {
         return Some(LOOPBACK.into());
     }
-    let IpAddr::V4(address) = address.to_canonical() else { return None };
+    match address.to_canonical() {
+        IpAddr::V4(address) => device_by_route(address, routes),
+        IpAddr::V6(address) => device_by_address(address, addresses),
+    }
+}
+
+fn device_by_route(address: Ipv4Addr, routes: &str) -> Option<String> {
     let networks = routes.lines().skip(1).filter_map(|line| {
         let columns: Vec<_> = line.split_ascii_whitespace().collect();
         let [network, mask] = [columns.get(1)?, columns.get(7)?].map(|text| address_of(text));
@@ -20,6 +26,13 @@ pub(super) fn device_of(address: IpAddr, routes: &str) -> Option<String> {
         (address.to_bits() & mask == network).then(|| (mask, columns[0].to_owned()))
     });
     networks.max_by_key(|(mask, _)| *mask).map(|(_, name)| name)
+}
+
+/// Each line begins with an address, without colons, and ends with an interface.
+fn device_by_address(address: Ipv6Addr, addresses: &str) -> Option<String> {
+    let written = format!("{:032x}", address.to_bits());
+    let line = addresses.lines().find(|line| line.starts_with(&written))?;
+    line.split_ascii_whitespace().last().map(str::to_owned)
 }
 
 /// Reads an address as the kernel prints it: a word in the machine's own order of bytes.
@@ -102,14 +115,23 @@ Inter-|   Receive                                                |  Transmit
         let table = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n\
                      eth0 00000000 010011AC 0003 0 0 0 00000000 0 0 0\n\
                      veth3 004D490A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n";
-        let device = |address: [u8; 4]| device_of(IpAddr::from(address), table);
+        let device = |address: [u8; 4]| device_of(IpAddr::from(address), table, "");
         assert_eq!(device([127, 0, 0, 9]), Some("lo".into()));
-        assert_eq!(device_of([127, 0, 0, 9].into(), ""), Some("lo".into()));
+        assert_eq!(device_of([127, 0, 0, 9].into(), "", ""), Some("lo".into()));
         if cfg!(target_endian = "little") {
             assert_eq!(device([10, 73, 77, 5]), Some("veth3".into()));
             assert_eq!(device([10, 73, 78, 5]), Some("eth0".into()));
         }
-        assert_eq!(device_of([10, 73, 77, 5].into(), "Iface\n"), None);
+        assert_eq!(device_of([10, 73, 77, 5].into(), "Iface\n", ""), None);
+    }
+
+    #[test]
+    fn an_address_of_ipv6_stands_beside_its_interface() {
+        let table = "00000000000000000000000000000001 01 80 10 80       lo\n\
+                     fd00000000000000000000000000004d 04 40 00 82    veth3\n";
+        let device = |address: &str| device_of(address.parse().expect("a literal address"), "", table);
+        assert_eq!(["::1", "fd00::4d"].map(device), [Some("lo".into()), Some("veth3".into())]);
+        assert_eq!(device("fd00::4"), None);
     }
 
     #[test]

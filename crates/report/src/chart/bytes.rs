@@ -7,8 +7,8 @@ use super::{
 use crate::figures::{Written, causes};
 
 /// A bar and the line of words above it.
-const ROW: f64 = 42.0;
-const BAR: f64 = 14.0;
+pub(super) const ROW: f64 = 42.0;
+pub(super) const BAR: f64 = 14.0;
 /// How much wider names are than other labels.
 const BOLD: f64 = 1.25;
 /// Colours of causes; what has none of its own shares the last.
@@ -139,7 +139,8 @@ pub(super) fn cause_colour(place: usize) -> String {
     format!("c{}", place.min(CAUSES - 1))
 }
 
-fn words(svg: &mut Svg, top: f64, name: &str, figure: &str) {
+/// A name, and a figure at the other side.
+pub(super) fn words(svg: &mut Svg, top: f64, name: &str, figure: &str) {
     let room = svg.width() - text_width(figure) * BOLD - 12.0;
     svg.text("label", Anchor::Start, (0.0, top + 14.0), &cut(name, room));
     svg.text("label", Anchor::End, (svg.width(), top + 14.0), figure);

@@ -74,6 +74,18 @@ impl Svg {
         self.put(&format!(r#"<text class="{class}" text-anchor="{anchor}" x="{x}" y="{y}">{text}</text>"#));
     }
 
+    /// Another picture in this one.
+    pub(super) fn place(&mut self, at: (f64, f64), picture: &str) {
+        let [x, y] = [at.0, at.1].map(px);
+        self.put(&format!(r#"<g transform="translate({x} {y})">{picture}</g>"#));
+    }
+
+    /// The whole of it as a file of its own, with its style sheet.
+    pub(super) fn finish_alone(mut self, label: &str, style: &str) -> String {
+        self.body.insert_str(0, &format!("<style>\n{style}</style>\n"));
+        self.finish(label).replacen("<svg ", r#"<svg xmlns="http://www.w3.org/2000/svg" "#, 1) + "\n"
+    }
+
     /// The whole of it; the label is for those who cannot see it.
     pub(super) fn finish(self, label: &str) -> String {
         let (width, height, label) = (px(self.width), px(self.height), escape(label));

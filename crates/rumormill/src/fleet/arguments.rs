@@ -63,7 +63,7 @@ pub(crate) struct FleetArguments {
     /// How many agents [default: one a host]
     #[arg(long, value_name = "A", help_heading = OF_FLEET, value_parser = value_parser!(u16).range(1..=AGENTS_MAX as i64))]
     pub(crate) agents: Option<u16>,
-    /// Where the coordinator listens [default: 0.0.0.0:0, any port]
+    /// Where the coordinator listens [default: 0.0.0.0:0, any port; [::]:0 where network.ip is 6]
     #[arg(long, value_name = "ADDRESS:PORT", help_heading = OF_FLEET)]
     pub(crate) listen: Option<SocketAddr>,
     /// Where agents find the coordinator [default: found out]
@@ -185,13 +185,12 @@ impl FleetArguments {
         let defaults = Fleet::local(agents);
         let by_hand = matches!(engine, Engine::Print | Engine::Kubernetes);
         let is_local = engine == Engine::Local;
-        let any = if is_local { defaults.listen } else { ([0, 0, 0, 0], 0).into() };
         let program = if is_local { defaults.program } else { "rumormill".to_owned() };
         Ok(Arc::new(Fleet {
             agents,
             engine,
             hosts,
-            listen: self.listen.unwrap_or(any),
+            listen: self.listen,
             advertise: self.advertise.clone(),
             on_loss: self.on_lost_agent.unwrap_or(OnLost::End).into(),
             patience: self.wait.unwrap_or(Duration::from_secs(if by_hand { 600 } else { 60 })),

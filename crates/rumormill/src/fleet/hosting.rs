@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use clap::ValueEnum;
 use rumormill_fleet::{Hosting, Launch, Setup};
@@ -34,7 +34,7 @@ impl Hosting for Nodes<'_> {
         &mut self,
         setup: &Setup,
         scenario: &Scenario,
-        address: Ipv4Addr,
+        address: IpAddr,
     ) -> Result<Vec<SocketAddr>, String> {
         let protocol =
             self.registry.named("the coordinator", &setup.protocol).map_err(|failure| failure.to_string())?;

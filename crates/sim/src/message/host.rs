@@ -16,10 +16,7 @@ use super::{
     end::{Arrived, End, Letter, Stage},
     parcel::{Content, Name, Parcel},
 };
-use crate::{
-    cluster::address,
-    machine::{Machine, Outbox, life_seed},
-};
+use crate::machine::{Machine, Outbox, life_seed};
 
 /// Of so many messages one is encoded, to see that it is as long as it says.
 const CHECKED_ONE_IN: u64 = 1_024;
@@ -88,7 +85,7 @@ impl<P: Protocol + Send> Machine for MessageHost<P> {
 
     fn new(mold: &Self::Mold, me: NodeId, generation: u32, now: Time) -> Self {
         let seed = life_seed(stream(mold.seed, Purpose::Protocol, Some(me)), generation);
-        let start = Start { me, address: address(me), generation, seed };
+        let start = Start { me, address: mold.book[me.index()], generation, seed };
         Self {
             me,
             generation,

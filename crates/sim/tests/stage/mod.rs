@@ -57,7 +57,7 @@ impl Plan {
         config.commons = self.compact.then(|| Arc::new(Commons::default()));
         let links = LinkConfig::default();
         let idle_timeout = Duration::from_secs(30);
-        let book = (0..nodes as u32).map(|number| address(NodeId(number))).collect();
+        let book = (0..nodes as u32).map(|number| address(network.ip, NodeId(number))).collect();
         match self.fidelity {
             Fidelity::Message => {
                 let mold = MessageMold { seed, config, links, idle_timeout, network: network.clone(), book };
