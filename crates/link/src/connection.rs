@@ -10,8 +10,9 @@ use crate::{
 };
 
 /// Bytes for the stream of one connection that neither it nor the peer has room for yet. Over it the connection
-/// is closed: a stream never loses a message silently.
-const BACKLOG_BYTES: usize = 8 << 20;
+/// is closed: a stream never loses a message silently. There is room for the whole state of 10,000 nodes of 1 KB each, which
+/// is pushed at once.
+const BACKLOG_BYTES: usize = 16 << 20;
 /// Messages of one connection that could not be decoded, after which it is closed.
 const GARBAGE_MAX: u32 = 100;
 

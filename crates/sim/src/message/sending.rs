@@ -11,8 +11,8 @@ use super::{
 };
 use crate::machine::{Outbox, Undelivered};
 
-/// Bytes that wait for a stream that is stalled; with more the connection is closed.
-const BACKLOG_BYTES: usize = 8 << 20;
+/// Bytes that wait for a stream that is stalled; with more the connection is closed, as between real nodes.
+const BACKLOG_BYTES: usize = 16 << 20;
 /// The longest that a sender waits before it sends again, in its shortest waits, as a power of two.
 const BACK_OFF_MAX: u32 = 6;
 
