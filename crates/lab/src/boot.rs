@@ -16,9 +16,9 @@ use crate::{
 const POLL: Duration = Duration::from_millis(200);
 
 /// A cluster that is not up so long after the first node was told to start is measured as it is, and found invalid:
-/// at least this, and longer the more nodes there are, for each costs its handshakes.
+/// at least this, and longer the more nodes there are: 10,000 real ones that join take two cores 211 s.
 const GIVE_UP_LEAST: Duration = Duration::from_secs(60);
-const GIVE_UP_PER_NODE: Duration = Duration::from_millis(20);
+const GIVE_UP_PER_NODE: Duration = Duration::from_millis(60);
 
 /// Looks in a row that must find all nodes up: one alone may fall between two steps.
 const LOOKS: usize = 2;
