@@ -111,10 +111,12 @@ mod tests {
 
     #[test]
     fn groups_that_are_not_there_limit_nothing() {
-        assert_eq!(
-            group_leaves("0::/none/such\n4:memory:/none/such\n3:cpuset:/\n"),
-            group_leaves("0::/\n4:memory:/\n")
-        );
+        let [named, root] =
+            ["0::/none/such\n4:memory:/none/such\n3:cpuset:/\n", "0::/\n4:memory:/\n"].map(group_leaves);
+        // What is in use changes from one look to the next.
+        let apart = named.zip(root).map(|(named, root)| named.abs_diff(root));
+        assert_eq!(named.is_some(), root.is_some());
+        assert!(apart.is_none_or(|bytes| bytes < 1 << 30), "{named:?}, {root:?}");
         assert_eq!(group_leaves(""), None);
     }
 }
