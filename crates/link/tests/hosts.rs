@@ -112,7 +112,7 @@ fn a_peer_that_does_not_keep_up_is_cut_off() {
     let downs = world.heard_link(0, 1, LinkEvent::Down);
     world.deaf.insert(1);
     let megabyte = || send(1, Channel::Stream, vec![1; MAX_MESSAGE_BYTES]);
-    world.want(0, (0..8).map(|_| megabyte()));
+    world.want(0, (0..16).map(|_| megabyte()));
     assert_eq!(world.hosts[0].ledger().overflows, 0);
     world.want(0, (0..2).map(|_| megabyte()));
     assert_eq!(world.hosts[0].ledger().overflows, 1);
