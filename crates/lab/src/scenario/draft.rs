@@ -1,3 +1,4 @@
+use humantime::{format_duration, parse_duration};
 use toml::{Table, Value};
 
 use super::{
@@ -120,6 +121,7 @@ impl Draft {
         self.take_repetitions();
         epidemic::complete(&mut self.table, &self.usual)?;
         self.complete_node();
+        self.fit_probe_timeout();
         let scenario: Scenario = self.table.try_into().expect("each key was checked when it was laid on");
         rules::check(&scenario)?;
         Ok(scenario)
@@ -151,6 +153,20 @@ impl Draft {
             if asked.is_none_or(|asked| !asked.contains_key(&key)) {
                 node.insert(key, value);
             }
+        }
+    }
+
+    /// A time-out that nobody asked for gives way to a period that is not longer: half of it, as of the usual ones.
+    fn fit_probe_timeout(&mut self) {
+        let Some(Value::Table(node)) = self.table.get_mut("node") else { return };
+        let asked = self.asked.get("node").and_then(Value::as_table);
+        if asked.is_some_and(|asked| asked.contains_key("probe_timeout")) {
+            return;
+        }
+        let [period, timeout] = ["protocol_period", "probe_timeout"]
+            .map(|key| node.get(key).and_then(Value::as_str).and_then(|text| parse_duration(text).ok()));
+        if let Some(period) = period.filter(|period| timeout.is_some_and(|timeout| timeout >= *period)) {
+            node.insert("probe_timeout".to_owned(), format_duration(period / 2).to_string().into());
         }
     }
 }

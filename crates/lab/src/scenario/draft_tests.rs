@@ -239,6 +239,19 @@ fn a_value_that_does_not_fit_is_named_with_what_is_wanted() {
 }
 
 #[test]
+fn a_probe_takes_half_of_a_short_period_unless_something_else_is_asked_for() {
+    let timeout = |settings: &[&str]| {
+        let mut draft = Draft::preset("idle").expect("it is one");
+        settings.iter().for_each(|setting| draft.set(setting).expect("it fits"));
+        draft.finish().map(|scenario| scenario.node.probe_timeout.as_millis())
+    };
+    assert_eq!(timeout(&["node.protocol_period=100ms"]).ok(), Some(50));
+    assert_eq!(timeout(&["node.protocol_period=3s"]).ok(), Some(500));
+    assert_eq!(timeout(&["node.protocol_period=100ms", "node.probe_timeout=20ms"]).ok(), Some(20));
+    assert!(timeout(&["node.protocol_period=100ms", "node.probe_timeout=500ms"]).is_err());
+}
+
+#[test]
 fn settings_that_contradict_each_other_are_refused() {
     for (settings, start) in [
         (&["node.probe_timeout=1s"][..], "node.probe_timeout is 1s, not below node.protocol_period of 1s: "),
