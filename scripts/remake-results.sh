@@ -8,9 +8,9 @@
 # RUMORMILL names the binary; without it one is built. README's tables come from these results: a test fails where they differ,
 # and prints them as they should be (cargo test -p rumormill-report --test readme).
 #
-# Of each run result.json is kept, of compare-10000 also its page and what that is made from, and README's picture is drawn. All but `worlds` and `micro` are in
-# virtual time: there the same code makes the same figures on any machine, but for those about the machine. Instructions depend
-# on the compiler.
+# Of each run result.json is kept, of compare-10000 also its page and what that is made from, and README's picture is drawn. All
+# but `worlds` and `micro` are in virtual time: there the same code makes the same figures on any machine, but for those about
+# the machine. Instructions depend on the compiler.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

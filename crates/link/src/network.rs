@@ -32,8 +32,8 @@ pub struct NetworkConfig {
     /// How many packets of one sender, whatever their destinations, are lost in a row on average. Independent losses
     /// come in rows of 1 / (1 − `loss`); nothing less than that makes a difference.
     pub burst: f64,
-    /// Bits a second, at least 1, at which a sender's packets leave it, each with the headers of its version of IP. Of what waits
-    /// to leave, a second's worth or 256 KiB, whichever is more, has room; what comes on top is lost.
+    /// Bits a second, at least 1, at which a sender's packets leave it, each with the headers of its version of IP. Of what
+    /// waits to leave, a second's worth or 256 KiB, whichever is more, has room; what comes on top is lost.
     pub rate_bits_per_second: Option<u64>,
     /// The probability that a packet takes one more `latency` and share of `jitter`, but at least 1 ms, while others
     /// may overtake it.

@@ -63,8 +63,8 @@ const SHORTEST_SHARE: f64 = 0.1;
 
 impl Bandwidth {
     /// The bandwidth of nodes from what each sent in the phase, by this version of IP, and the seconds that each lived in
-    /// it. Nodes that did not live in it at all are left out, and percentiles over nodes leave out those that lived for less than a tenth
-    /// of the longest life.
+    /// it. Nodes that did not live in it at all are left out, and percentiles over nodes leave out those that lived for less
+    /// than a tenth of the longest life.
     ///
     /// The kernel's count and the writes are left empty.
     ///

@@ -19,8 +19,8 @@ pub struct Part {
 }
 
 /// The standard errors of the rates of a bandwidth, by their paths in a variant, from equally long parts of its phase,
-/// sent by this version of IP, and the seconds that all nodes together lived in it. What the number of writes changes is no noise here:
-/// [`diff`](crate::diff) takes it out too.
+/// sent by this version of IP, and the seconds that all nodes together lived in it. What the number of writes changes is
+/// no noise here: [`diff`](crate::diff) takes it out too.
 pub fn bandwidth_errors(parts: &[Part], node_seconds: f64, ip: IpVersion) -> BTreeMap<String, f64> {
     if node_seconds <= 0.0 {
         return BTreeMap::new();

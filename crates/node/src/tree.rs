@@ -55,7 +55,7 @@ impl Node {
     }
 
     /// Tells news of members along the branches of the tree, at once, as far as messages for it are allowed: all branches
-    /// count as one. The others are told in messages that are for them anyway.
+    /// count as half a one. The others are told in messages that are for them anyway.
     pub(crate) fn tell_branches(&mut self, now: Time) {
         let period = self.config.protocol_period;
         if !self.has_tree() || self.news.is_empty() || self.allowance.next(period, Told::Branches) > now {
