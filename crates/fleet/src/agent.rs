@@ -41,6 +41,8 @@ pub struct AgentOptions {
     pub token: Token,
     /// What this program is.
     pub version: Version,
+    /// How long the coordinator is tried for.
+    pub dial_for: Duration,
     /// For tests: how far ahead the clock is to seem.
     pub clock_ahead: Duration,
 }

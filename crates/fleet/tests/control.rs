@@ -154,7 +154,13 @@ fn gate(agents: usize) -> Gate {
 
 fn options(gate: &Gate, token: Token) -> AgentOptions {
     let coordinator = gate.address().expect("it listens").to_string();
-    AgentOptions { coordinator, token, version: version(), clock_ahead: Duration::ZERO }
+    AgentOptions {
+        coordinator,
+        token,
+        version: version(),
+        dial_for: Duration::from_secs(30),
+        clock_ahead: Duration::ZERO,
+    }
 }
 
 type Agent = JoinHandle<Result<(), AgentError>>;
@@ -209,6 +215,17 @@ fn events(fleet: &mut FleetCluster, number: usize) -> Vec<Stamped> {
 
 fn put() -> Action {
     Action::Command(Command::Put { key: "k0".into(), value: [1].as_slice().into() })
+}
+
+#[test]
+fn a_coordinator_that_is_not_there_is_tried_for_no_longer_than_asked() {
+    let nobody = std::net::UdpSocket::bind(LOOPBACK).expect("loopback can be listened at");
+    let coordinator = nobody.local_addr().expect("it listens").to_string();
+    let gate = gate(1);
+    let options =
+        AgentOptions { coordinator, dial_for: Duration::ZERO, ..options(&gate, gate.token().clone()) };
+    let ended = ended(start(options));
+    assert!(matches!(ended, Err(AgentError::Unreachable(..))), "{ended:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     Crypto, Failure, Fidelity, RUMORMILL, Setting, ViewMode,
     campaign::{Existing, Options},
     diff,
-    fleet::{Agent, Coordinate, Fleet, FleetArguments},
+    fleet::{self, Agent, Coordinate, Fleet, FleetArguments},
     live::Watch,
     report::{self, Report},
     worlds::Place,
@@ -110,8 +110,10 @@ pub(crate) enum Command {
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions(Completions),
     /// Measures one scenario on agents that others start: run --on fleet --engine print
+    #[command(after_help = fleet::COORDINATE_EXAMPLES)]
     Coordinate(Coordinate),
     /// Carries a share of the nodes of a run that another process coordinates
+    #[command(after_help = fleet::AGENT_EXAMPLES)]
     Agent(Agent),
 }
 

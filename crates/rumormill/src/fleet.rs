@@ -28,7 +28,7 @@ mod arguments;
 mod hosting;
 
 pub(crate) use agent::serve;
-pub(crate) use arguments::{Agent, Coordinate, Engine, FleetArguments};
+pub(crate) use arguments::{AGENT_EXAMPLES, Agent, COORDINATE_EXAMPLES, Coordinate, Engine, FleetArguments};
 
 /// Who carries the nodes, where it is not this process alone.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use std::{
 };
 
 use quinn::{Connection, ConnectionError, Endpoint, VarInt};
+use tokio::time::timeout;
 
 use super::{AgentError, AgentOptions};
 use crate::{
@@ -14,13 +15,13 @@ use crate::{
     place::Place,
 };
 
-/// How long the coordinator is tried for: it may be started after its agents.
-const DIAL_FOR: Duration = Duration::from_secs(30);
+/// The least time that one attempt gets.
+const ATTEMPT_MIN: Duration = Duration::from_secs(1);
 
 /// Joins the run and comes back with a certificate. Returns the address of this host under which the coordinator knows it
 /// as well.
 pub(super) async fn dial_in(options: &AgentOptions) -> Result<(Endpoint, Connection, IpAddr), AgentError> {
-    let AgentOptions { coordinator, token, version, .. } = options;
+    let AgentOptions { coordinator, token, version, dial_for, .. } = options;
     let unreachable = |why: String| AgentError::Unreachable(coordinator.clone(), why);
     let begun = Instant::now();
     let key = AgentKey::new()?;
@@ -28,8 +29,10 @@ pub(super) async fn dial_in(options: &AgentOptions) -> Result<(Endpoint, Connect
         let tried = match resolve(coordinator) {
             Ok(server) => {
                 let endpoint = local_endpoint(server)?;
-                join(&endpoint, server, token, version, &key)
+                let left = dial_for.saturating_sub(begun.elapsed()).max(ATTEMPT_MIN);
+                timeout(left, join(&endpoint, server, token, version, &key))
                     .await
+                    .unwrap_or_else(|_| Err(Joining::Later("no answer came".into())))
                     .map(|certificate| (endpoint, server, certificate))
             }
             Err(why) => Err(Joining::Later(why)),
@@ -37,7 +40,7 @@ pub(super) async fn dial_in(options: &AgentOptions) -> Result<(Endpoint, Connect
         match tried {
             Ok(joined) => break joined,
             Err(Joining::Never(error)) => return Err(error),
-            Err(Joining::Later(why)) if begun.elapsed() > DIAL_FOR => return Err(unreachable(why)),
+            Err(Joining::Later(why)) if begun.elapsed() >= *dial_for => return Err(unreachable(why)),
             Err(Joining::Later(_)) => tokio::time::sleep(Duration::from_millis(500)).await,
         }
     };

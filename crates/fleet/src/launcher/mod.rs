@@ -19,6 +19,9 @@ pub mod ssh;
 /// How long agents may take to end after their run.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long agents that are started here try for their coordinator.
+const DIAL_FOR: &str = "8s";
+
 /// What every agent is started with.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -38,9 +41,10 @@ pub struct Crew {
 }
 
 impl Order {
-    /// The arguments of an agent that reads its token from standard input.
-    fn arguments(&self) -> [&str; 5] {
-        ["agent", "--coordinator", &self.coordinator, "--token-file", "-"]
+    /// The arguments of an agent that reads its token from standard input. Its coordinator listens already, so one that does
+    /// not answer is gone.
+    fn arguments(&self) -> [&str; 7] {
+        ["agent", "--coordinator", &self.coordinator, "--token-file", "-", "--dial-for", DIAL_FOR]
     }
 }
 

@@ -37,7 +37,7 @@ mod tests {
         assert_eq!(
             words.join(" "),
             "--nodes 4 --ntasks 4 --ntasks-per-node 1 --input all --partition=test -- \
-             /opt/rumormill agent --coordinator head:77 --token-file -"
+             /opt/rumormill agent --coordinator head:77 --token-file - --dial-for 8s"
         );
     }
 }

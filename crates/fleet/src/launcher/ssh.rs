@@ -43,7 +43,7 @@ mod tests {
         assert!(words.ends_with(&[
             "--".into(),
             "user@host".into(),
-            "rumormill agent --coordinator 10.0.0.1:77 --token-file -".into()
+            "rumormill agent --coordinator 10.0.0.1:77 --token-file - --dial-for 8s".into()
         ]));
         assert_eq!(words[..2], ["-F", "my config"]);
         assert!(words.iter().all(|word| !word.contains("0202")));

@@ -18,6 +18,7 @@ pub(crate) fn serve(asked: &Agent, registry: &Registry) -> Result<(), Failure> {
         coordinator: asked.coordinator.clone(),
         token: token(&asked.token_file)?,
         version: version(),
+        dial_for: asked.dial_for,
         clock_ahead: asked.clock_ahead,
     };
     rumormill_fleet::serve(&options, &mut Nodes::new(registry))

@@ -24,6 +24,21 @@ const AGENTS_MAX: u16 = 1_024;
 /// The largest file with names of hosts that is read.
 const HOSTS_BYTES_MAX: u64 = 1 << 20;
 
+pub(crate) const COORDINATE_EXAMPLES: &str = "\
+Examples:
+  rumormill coordinate --preset idle --agents 4 --listen 0.0.0.0:7777
+  rumormill coordinate scenarios/fleet-demo.toml --agents 2 --listen 10.0.0.1:7777 --wait 5m
+
+It prints the command that starts an agent on each host, and writes the token that admits it to --token-file.";
+
+pub(crate) const AGENT_EXAMPLES: &str = "\
+Examples:
+  rumormill agent --coordinator 10.0.0.1:7777 --token-file rumormill.token
+  ssh host rumormill agent --coordinator 10.0.0.1:7777 --token-file - < rumormill.token
+
+It takes no scenario: what it carries comes from its coordinator, and it ends with the run. Exit codes: 0 the run ended,
+2 the token does not read, 5 the coordinator refused it, is another run's, does not answer or is gone.";
+
 /// What starts agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Engine {
@@ -138,6 +153,9 @@ pub(crate) struct Agent {
     /// The file with the run's token; - is standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: PathBuf,
+    /// How long the coordinator is tried for: it may be started after its agents
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    pub(crate) dial_for: Duration,
     /// For tests: how far ahead this host's clock is to seem
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
     pub(crate) clock_ahead: Duration,
