@@ -3,6 +3,7 @@ use rumormill_protocol::{Cause, Sizes};
 use crate::IpVersion;
 
 const CAUSES: usize = Cause::ALL.len();
+const OTHERS: usize = 18;
 
 /// What one node **sent**, each byte counted once, at its sender. Counts only grow: a phase is the difference of
 /// two copies.
@@ -92,12 +93,14 @@ impl Ledger {
     /// All counts, in an order of their own: what crosses between processes.
     pub fn counts(&self) -> Vec<u64> {
         let mut copy = self.clone();
-        copy.counts_mut().map(|count| *count).collect()
+        let (by_cause, others) = copy.counts_mut();
+        by_cause.into_iter().flatten().chain(others).map(|count| *count).collect()
     }
 
     /// Adds to some counts, by their places in [`counts`](Self::counts). A place that there is not is ignored.
     pub fn add_counts(&mut self, more: impl IntoIterator<Item = (usize, u64)>) {
-        let mut counts: Vec<&mut u64> = self.counts_mut().collect();
+        let (by_cause, others) = self.counts_mut();
+        let mut counts: Vec<&mut u64> = by_cause.into_iter().flatten().chain(others).collect();
         for (place, more) in more {
             if let Some(count) = counts.get_mut(place) {
                 **count = count.saturating_add(more);
@@ -106,12 +109,17 @@ impl Ledger {
     }
 
     fn combine(&mut self, other: &Self, join: impl Fn(u64, u64) -> u64) {
-        for (mine, theirs) in self.counts_mut().zip(other.counts()) {
-            *mine = join(*mine, theirs);
+        // A copy on the stack, since counts are only named where they can be changed.
+        let mut other = other.clone();
+        let ((by_cause, others), (by_their_cause, their_others)) = (self.counts_mut(), other.counts_mut());
+        for (mine, theirs) in by_cause.into_iter().zip(by_their_cause) {
+            mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = join(*mine, *theirs));
         }
+        others.into_iter().zip(their_others).for_each(|(mine, theirs)| *mine = join(*mine, *theirs));
     }
 
-    fn counts_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+    /// Those by cause, and the others.
+    const fn counts_mut(&mut self) -> ([&mut [u64; CAUSES]; 3], [&mut u64; OTHERS]) {
         let by_cause = [&mut self.messages, &mut self.payload, &mut self.compressed];
         let others = [
             &mut self.checks,
@@ -133,7 +141,7 @@ impl Ledger {
             &mut self.overflows,
             &mut self.handshakes_failed,
         ];
-        by_cause.into_iter().flatten().chain(others)
+        (by_cause, others)
     }
 }
 

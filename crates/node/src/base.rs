@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use rumormill_protocol::{Entry, NodeId, WarmBoot};
+use rumormill_protocol::{Entry, NodeId, WarmBoot, is_shared};
 
 use crate::{
     commons::Commons, membership::opinion_hash, mix::mix2, parts::BasePart, standing::Standing,
@@ -21,6 +21,8 @@ pub(crate) struct Base {
     pub(crate) members_hash: u64,
     /// Of the versions of all writers.
     pub(crate) state_hash: u64,
+    /// Whether any write is of a key that several write.
+    pub(crate) shares: bool,
     /// How the state is cut into messages, once that was asked for.
     parts: OnceLock<Vec<BasePart>>,
     /// The versions of all writers, once that was asked for.
@@ -48,6 +50,7 @@ impl Base {
             roster_hash: mix2(roster_hash(warm), state_hash),
             members_hash: opinions.fold(0, u64::wrapping_add),
             state_hash,
+            shares: warm.entries.iter().any(|entry| is_shared(&entry.key)),
             parts: OnceLock::new(),
             digest: OnceLock::new(),
             squeezed_logs: OnceLock::new(),

@@ -312,32 +312,44 @@ impl Protocol for Node {
         if !self.is_started() {
             return None;
         }
-        let probing = [Some(self.next_period), self.prober.next_deadline(), self.prober.next_nack()];
-        let telling = [
-            self.partners.next_deadline(),
-            self.next_flush,
-            self.next_full_push,
-            self.next_pull,
-            self.wants.next_deadline(),
-            self.release_seeds,
-            self.sync.feed_deadline(),
-            self.writing.deadline(),
-            self.reconcile.deadline(),
-        ];
         // A lease ends and a suspicion runs out whether anything can be sent or not.
-        let deciding = [
+        let deciding = first([
             self.suspicions.next(),
             self.election.as_ref().and_then(|election| election.deadline()),
             self.consensus.as_ref().and_then(|consensus| consensus.deadline()),
-        ];
-        let probing = probing.into_iter().filter(|_| self.stall.may_probe());
-        let telling = telling.into_iter().filter(|_| self.stall.may_tell());
-        probing.chain(telling).chain(deciding).flatten().min()
+        ]);
+        let probing =
+            || first([Some(self.next_period), self.prober.next_deadline(), self.prober.next_nack()]);
+        let telling = || {
+            first([
+                self.partners.next_deadline(),
+                self.next_flush,
+                self.next_full_push,
+                self.next_pull,
+                self.wants.next_deadline(),
+                self.release_seeds,
+                self.sync.feed_deadline(),
+                self.writing.deadline(),
+                self.reconcile.deadline(),
+            ])
+        };
+        first([
+            deciding,
+            if self.stall.may_probe() { probing() } else { None },
+            if self.stall.may_tell() { telling() } else { None },
+        ])
     }
 
     fn view(&self) -> &dyn View {
         self
     }
+}
+
+/// The first of these times. It is looked for after all that happens, so without iterators of iterators.
+fn first<const N: usize>(times: [Option<Time>; N]) -> Option<Time> {
+    const NEVER: Time = Time(u64::MAX);
+    let first = times.into_iter().fold(NEVER, |first, time| first.min(time.unwrap_or(NEVER)));
+    (first != NEVER).then_some(first)
 }
 
 impl View for Node {

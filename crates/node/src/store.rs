@@ -36,7 +36,7 @@ impl Store {
 
     pub(crate) fn load(&mut self, base: Arc<Base>) {
         self.hash = base.state_hash;
-        let shares = base.warm.entries.iter().any(|entry| is_shared(&entry.key));
+        let shares = base.shares;
         self.state = Snapshot::of(base);
         if shares {
             self.shared.load(&self.state);
