@@ -17,6 +17,13 @@ use crate::{
     tour::random_members,
 };
 
+/// Who told a piece of news, if it is not this node's own, and the connection that it came over.
+#[derive(Clone, Copy, Debug, Default)]
+struct Teller {
+    from: Option<NodeId>,
+    told: Holders,
+}
+
 /// Pieces of news that ride on one message at most, by how they are named: they then fit a packet with the message.
 const RECORDS_IN_FULL: usize = 40;
 const RECORDS_BY_INDEX: usize = 160;
@@ -232,11 +239,16 @@ impl Node {
     }
 
     pub(crate) fn hear_all(&mut self, now: Time, from: NodeId, news: &[Record]) {
+        let teller = self.teller(from);
+        let mut any_news = false;
         for record in news {
             if let Some(address) = record.address {
                 self.introduce(record.member, address);
             }
-            self.hear_accused(now, Some(from), record.member, record.standing, record.accuser);
+            any_news |= self.take_in(now, teller, record.member, record.standing, record.accuser);
+        }
+        if any_news {
+            self.schedule_news(now);
         }
     }
 
@@ -254,24 +266,41 @@ impl Node {
         said: Standing,
         accuser: Option<NodeId>,
     ) {
-        if member == self.start.me {
-            self.refute(now, said);
-            return;
+        let teller = from.map_or(Teller::default(), |from| self.teller(from));
+        if self.take_in(now, teller, member, said, accuser) {
+            self.schedule_news(now);
         }
-        let Some(said) = self.admitted(member, said) else { return };
+    }
+
+    fn teller(&self, from: NodeId) -> Teller {
         // Only partners are told each piece once.
         let told = match self.config.peers {
-            Peers::Sticky => from.map_or(0, |from| self.sync.bit(from)),
+            Peers::Sticky => self.sync.bit(from),
             Peers::Uniform => 0,
         };
+        Teller { from: Some(from), told }
+    }
+
+    /// As [`hear`](Self::hear); says whether there is something to pass on.
+    fn take_in(
+        &mut self,
+        now: Time,
+        teller: Teller,
+        member: NodeId,
+        said: Standing,
+        accuser: Option<NodeId>,
+    ) -> bool {
+        if member == self.start.me {
+            return self.refute(now, said);
+        }
+        let Some(said) = self.admitted(member, said) else { return false };
         let Some(before) = self.membership.merge(member, said) else {
-            self.news.heard_again(member, said, told);
+            self.news.heard_again(member, said, teller.told);
             let confirms = accuser.is_some_and(|by| self.suspicions.confirm(now, member, said, by));
             // Of partners only those of the member can confirm it, and they tell each other.
-            if confirms && self.config.peers == Peers::Uniform {
-                self.pass_on(now, member, said, accuser, from, told);
-            }
-            return;
+            return confirms
+                && self.config.peers == Peers::Uniform
+                && self.pass_on(member, said, accuser, teller);
         };
         self.members_agreement.changed(now);
         self.listen_to(now, member, before, said);
@@ -304,24 +333,24 @@ impl Node {
         if concerned && self.reads_rings() {
             self.partners.read_soon(now);
         }
-        self.pass_on(now, member, said, accuser, from, told);
+        self.pass_on(member, said, accuser, teller)
     }
 
+    /// Says whether it is to be passed on.
     fn pass_on(
         &mut self,
-        now: Time,
         member: NodeId,
         said: Standing,
         accuser: Option<NodeId>,
-        from: Option<NodeId>,
-        told: Holders,
-    ) {
+        Teller { from, told }: Teller,
+    ) -> bool {
         // A node that joins learns what everyone knows: not news to anyone.
         let tells = !self.judges_alone() || said.status() != Status::Dead;
-        if self.stage == Stage::Running && tells {
+        let passes = self.stage == Stage::Running && tells;
+        if passes {
             self.news.push_accusation(member, said, accuser, from, told);
-            self.schedule_news(now);
         }
+        passes
     }
 
     fn suspicion_lasts(&self) -> Lasting {
@@ -336,7 +365,8 @@ impl Node {
 
     /// Others say something of this node: a higher incarnation outranks it, now or already. Whoever still says what
     /// was refuted before has not heard of that, and may not be the only one.
-    fn refute(&mut self, now: Time, said: Standing) {
+    /// Says whether there is something to pass on.
+    fn refute(&mut self, now: Time, said: Standing) -> bool {
         let mut mine = self.membership.standing(self.start.me);
         if said > mine {
             mine = Standing::alive(said.incarnation() + 1);
@@ -346,10 +376,10 @@ impl Node {
                 self.health.ill(1);
             }
         } else if said == mine || said.status() == Status::Alive {
-            return;
+            return false;
         }
         self.news.push(self.start.me, mine, None, 0);
-        self.schedule_news(now);
+        true
     }
 
     /// News that may ride on a message to `to`. Partners get theirs at gossip intervals, each piece once and safely, so

@@ -124,14 +124,15 @@ impl News {
 
     /// Takes at most `most` pieces that have not gone over this connection, the oldest first.
     pub(crate) fn take_over(&mut self, connection: Holders, most: usize) -> Vec<Record> {
-        let lacking = self.waiting.iter_mut().filter(|piece| piece.told & connection == 0);
-        lacking
-            .take(most)
-            .map(|piece| {
+        let lack = self.waiting.iter().filter(|piece| piece.told & connection == 0).count().min(most);
+        let mut taken = Vec::with_capacity(lack);
+        taken.extend(self.waiting.iter_mut().filter(|piece| piece.told & connection == 0).take(lack).map(
+            |piece| {
                 piece.told |= connection;
                 piece.record()
-            })
-            .collect()
+            },
+        ));
+        taken
     }
 
     /// Gives up what has gone over all of these connections; nothing while there are none.

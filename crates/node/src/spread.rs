@@ -296,11 +296,8 @@ impl Node {
         self.tell_branches(now);
         let behind = self.news.behind();
         // Beside a tree news waits for a message that is for the peer anyway.
-        let by_tree = self.has_branches();
-        let lacks = |peer: &NodeId| {
-            let lacks_news = self.sync.bit(*peer) & behind != 0;
-            lacks_news && (!by_tree || self.is_branch(*peer)) || self.is_owed_writes(*peer)
-        };
+        let told = if self.has_branches() { behind & self.sync.branches() } else { behind };
+        let lacks = |peer: &NodeId| self.sync.bit(*peer) & told != 0 || self.is_owed_writes(*peer);
         let mut waiting: Vec<NodeId> =
             self.partners.iter().filter(|peer| self.sync.is_up(*peer)).filter(lacks).collect();
         waiting.shuffle(&mut self.random);

@@ -43,6 +43,8 @@ const MAX_CREDITORS: usize = 64;
 pub(crate) struct Sync {
     log: Log,
     links: PeerMap<Link>,
+    /// The bits of those that are branches of the tree.
+    branches: Holders,
     /// How far this node took a peer's log: its life and the position.
     taken: PeerMap<(u32, u64)>,
     bits_in_use: Holders,
@@ -127,6 +129,7 @@ impl Sync {
     pub(crate) fn down(&mut self, peer: NodeId) -> Holders {
         let bit = self.links.remove(peer).map_or(0, |link| link.bit);
         self.bits_in_use &= !bit;
+        self.branches &= !bit;
         self.log.forget(bit);
         self.askers.retain(|asker| *asker != peer);
         self.fed(peer);
@@ -155,6 +158,7 @@ impl Sync {
         let bit = taken.unwrap_or(free);
         self.links.get_mut(peer)?.bit = bit;
         self.bits_in_use |= bit;
+        self.find_branches();
         taken.inspect(|bit| self.log.forget(*bit))
     }
 
@@ -354,7 +358,23 @@ impl Sync {
     pub(crate) fn set_limb(&mut self, peer: NodeId, limb: Limb) {
         if let Some(link) = self.links.get_mut(peer) {
             link.limb = limb;
+            self.find_branches();
         }
+    }
+
+    fn find_branches(&mut self) {
+        let branches = self.links.iter().filter(|(_, link)| link.limb == Limb::Branch);
+        self.branches = branches.fold(0, |bits, (_, link)| bits | link.bit);
+    }
+
+    /// The bits of the connections that are branches of the tree.
+    pub(crate) const fn branches(&self) -> Holders {
+        self.branches
+    }
+
+    /// The peers of these connections.
+    pub(crate) fn peers_of(&self, connections: Holders) -> impl Iterator<Item = NodeId> + '_ {
+        self.links.iter().filter(move |(_, link)| link.bit & connections != 0).map(|(peer, _)| peer)
     }
 
     /// The next message about writes that the peer lacks; `None` when it lacks nothing any more.

@@ -58,26 +58,21 @@ impl Node {
     /// count as half a one. The others are told in messages that are for them anyway.
     pub(crate) fn tell_branches(&mut self, now: Time) {
         let period = self.config.protocol_period;
-        if !self.has_tree() || self.news.is_empty() || self.allowance.next(period, Told::Branches) > now {
+        if self.news.is_empty() || !self.has_branches() || self.allowance.next(period, Told::Branches) > now {
             return;
         }
-        let behind = self.news.behind();
-        let lacks = |peer: &NodeId| self.is_branch(*peer) && self.sync.bit(*peer) & behind != 0;
-        let branches: Vec<NodeId> = self.sync.peers().filter(lacks).collect();
-        if branches.is_empty() || !self.allowance.take(now, period, Told::Branches) {
+        let lack = self.sync.branches() & self.news.behind();
+        if lack == 0 || !self.allowance.take(now, period, Told::Branches) {
             return;
         }
+        let branches: Vec<NodeId> = self.sync.peers_of(lack).collect();
         branches.into_iter().for_each(|peer| self.tell_news(peer));
         self.settle_news();
     }
 
     /// Whether a write has shaped the tree here.
     pub(crate) fn has_branches(&self) -> bool {
-        self.has_tree() && self.sync.peers().any(|peer| self.is_branch(peer))
-    }
-
-    pub(crate) fn is_branch(&self, peer: NodeId) -> bool {
-        self.sync.limb(peer) == Limb::Branch
+        self.has_tree() && self.sync.branches() != 0
     }
 
     /// Writes came over a link of the tree. If all were known there is another way to this node, and the link leaves
