@@ -34,7 +34,7 @@ impl Member {
         let warm = Arc::new(WarmBoot::new((0..members).map(contact).collect(), entries));
         let config = Config { rotate_every, ..Config::default() };
         let start = Start { me: NodeId(0), address: contact(0).address, generation: 0, seed: 1 };
-        let node = Node::new(&config, &start, Time::ZERO);
+        let node = Node::new(&Arc::new(config), &start, Time::ZERO);
         let mut member =
             Self { node, now: Time::ZERO, answers: VecDeque::new(), written: 0, last_probe: None };
         member.node.handle_command(Time::ZERO, Command::Warm(warm));

@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use rumormill_protocol::{LinkEvent, NodeId, Time};
 
@@ -53,7 +56,7 @@ pub enum CloseReason {
 #[derive(Debug)]
 pub struct Links<K, M> {
     me: NodeId,
-    config: LinkConfig,
+    config: Arc<LinkConfig>,
     /// At most `config.peers` entries: those that are pinned, connected, dialled or waited for.
     peers: BTreeMap<NodeId, Peer<K, M>>,
     /// Peers whose dial is [`Dial::Queued`], the oldest first.
@@ -99,10 +102,10 @@ enum Dial<K> {
 
 impl<K: Copy + Eq, M> Links<K, M> {
     /// The policy of the node `me`, without any connection.
-    pub const fn new(me: NodeId, config: LinkConfig) -> Self {
+    pub fn new(me: NodeId, config: impl Into<Arc<LinkConfig>>) -> Self {
         Self {
             me,
-            config,
+            config: config.into(),
             peers: BTreeMap::new(),
             queue: VecDeque::new(),
             active: 0,

@@ -69,7 +69,7 @@ impl Node {
 
     fn probe_next(&mut self, now: Time) {
         let Some(target) = self.next_to_probe(now) else { return };
-        let Config { protocol_period, probe_timeout, .. } = self.config;
+        let Config { protocol_period, probe_timeout, .. } = *self.config;
         let [period, timeout] = [protocol_period, probe_timeout].map(|time| self.health.stretch(time));
         // With uniform peers a probe is SWIM's: a packet, and its answer.
         let again = (self.config.peers == Peers::Sticky).then(|| now + timeout / 2);

@@ -43,7 +43,8 @@ const OUTPUTS_KEPT: usize = 8;
 /// One gossip node as a state machine; [`Protocol`] says how it is driven.
 #[derive(Debug)]
 pub struct Node {
-    pub(crate) config: Config,
+    /// Shared by all nodes of a process, so that it is in the cache when a node is not.
+    pub(crate) config: Arc<Config>,
     pub(crate) start: Start,
     pub(crate) random: Random,
     pub(crate) stage: Stage,
@@ -105,12 +106,12 @@ pub(crate) enum Stage {
 }
 
 impl Protocol for Node {
-    type Config = Config;
+    type Config = Arc<Config>;
     type Message = Message;
 
-    fn new(config: &Config, start: &Start, _now: Time) -> Self {
+    fn new(config: &Arc<Config>, start: &Start, _now: Time) -> Self {
         Self {
-            config: config.clone(),
+            config: Arc::clone(config),
             start: *start,
             random: generator(start.seed),
             stage: Stage::Idle,

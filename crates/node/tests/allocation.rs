@@ -1,6 +1,6 @@
 //! How much memory a message takes when it is read, whatever is in it, and a member when it is known.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use allocation_counter::measure;
 use proptest::prelude::*;
@@ -74,7 +74,7 @@ proptest! {
 fn learned(count: u32, status: Status) -> Node {
     let address = |number: u32| SocketAddr::from((number.to_be_bytes(), 7_946));
     let start = Start { me: NodeId(0), address: address(0), generation: 0, seed: 1 };
-    let mut node = Node::new(&Config::default(), &start, Time::ZERO);
+    let mut node = Node::new(&Arc::default(), &start, Time::ZERO);
     let seeds = vec![Contact { id: NodeId(1), address: address(1) }];
     node.handle_command(Time::ZERO, Command::Join { seeds });
     let record = |number| {

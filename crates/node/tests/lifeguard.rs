@@ -21,7 +21,7 @@ fn ms(millis: u64) -> Time {
 fn node(lifeguard: Lifeguard) -> Node {
     let config = Config { lifeguard, ..Config::default() };
     let start = Start { me: ME, address: contact(0).address, generation: 0, seed: 7 };
-    let mut node = Node::new(&config, &start, Time::ZERO);
+    let mut node = Node::new(&Arc::new(config), &start, Time::ZERO);
     let warm = WarmBoot::new((0..8).map(contact).collect(), Vec::new());
     node.handle_command(Time::ZERO, Command::Warm(Arc::new(warm)));
     node.handle_link(Time::ZERO, NodeId(1), LinkEvent::Up);

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use rumormill_lab::{Cluster, ClusterError, Scenario};
 use rumormill_link::LinkConfig;
 use rumormill_node::Node;
@@ -45,7 +47,9 @@ impl Registry {
     /// Our own node and the baselines.
     pub fn standard() -> Self {
         let mut registry = Self::empty();
-        registry.add_bounded::<Node>(RUMORMILL, settings::node_bounds, settings::node);
+        registry.add_bounded::<Node>(RUMORMILL, settings::node_bounds, |scenario, setting| {
+            Arc::new(settings::node(scenario, setting))
+        });
         registry.add_bounded::<AllToAll>("all-to-all", settings::all_to_all_bounds, settings::all_to_all);
         registry.add_bounded::<Central>("central", settings::central_bounds, settings::central);
         registry

@@ -15,7 +15,7 @@ use rumormill_link::{Identify, LinkConfig, NetworkConfig, transport};
 use rumormill_measure::{IpVersion, World};
 use rumormill_protocol::{NodeId, Protocol};
 use rumormill_quic::{Berths, LocalCluster, LocalSpec, Share};
-use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster};
+use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster, Terms};
 
 use crate::fleet::Fleet;
 
@@ -179,7 +179,8 @@ where
             Fidelity::Message => {
                 let book = book(nodes, network.ip);
                 let idle_timeout = idle_timeout(&links);
-                let mold = MessageMold { seed, config, links, idle_timeout, network: network.clone(), book };
+                let terms = Arc::new(Terms::new(links, idle_timeout, &network));
+                let mold = MessageMold { seed, config, book, terms };
                 Box::new(SimCluster::<MessageHost<P>>::new(nodes, seed, shards, &network, mold))
             }
             Fidelity::Quic => {

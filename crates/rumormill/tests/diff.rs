@@ -8,6 +8,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode, Output},
+    sync::Arc,
 };
 
 use rumormill::{
@@ -45,10 +46,10 @@ impl Wire for Padded {
 }
 
 impl Protocol for HeavierNode {
-    type Config = Config;
+    type Config = Arc<Config>;
     type Message = Padded;
 
-    fn new(config: &Config, start: &Start, now: Time) -> Self {
+    fn new(config: &Arc<Config>, start: &Start, now: Time) -> Self {
         Self(Node::new(config, start, now))
     }
 
@@ -94,7 +95,7 @@ impl Protocol for HeavierNode {
 fn main() -> ExitCode {
     if env::var_os(HEAVIER).is_some() {
         let mut registry = Registry::standard();
-        let config = || Config { dissemination: Dissemination::Tree, ..Config::default() };
+        let config = || Arc::new(Config { dissemination: Dissemination::Tree, ..Config::default() });
         registry.add::<HeavierNode>(RUMORMILL, move |_, _| config());
         return rumormill::run(&registry);
     }

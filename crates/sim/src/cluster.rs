@@ -1,5 +1,6 @@
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -30,9 +31,10 @@ impl<M: Machine> SimCluster<M> {
     /// latency to keep them apart.
     pub fn new(nodes: usize, seed: u64, shards: usize, network: &NetworkConfig, mold: M::Mold) -> Self {
         let shards = if network.latency.is_zero() { 1 } else { shards.clamp(1, nodes.max(1)) };
+        let conditions = Arc::new(network.clone());
         let shard = |number: usize| {
             let nodes = (number..nodes).step_by(shards);
-            let node = |id| Node::new(&mold, NodeId(id as u32), network.clone(), seed);
+            let node = |id| Node::new(&mold, NodeId(id as u32), Arc::clone(&conditions), seed);
             Shard::new(number, shards, nodes.map(node).collect())
         };
         let all = (0..shards).map(shard).collect();

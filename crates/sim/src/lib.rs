@@ -21,5 +21,5 @@ mod windows;
 
 pub use cluster::{NODES_MAX, SimCluster, address, node_at};
 pub use machine::{Machine, Outbox, Undelivered};
-pub use message::{MessageHost, MessageMold, Parcel};
+pub use message::{MessageHost, MessageMold, Parcel, Terms};
 pub use quic::{QuicHost, QuicMold};

@@ -7,5 +7,5 @@ mod host;
 mod parcel;
 mod sending;
 
-pub use host::{MessageHost, MessageMold};
+pub use host::{MessageHost, MessageMold, Terms};
 pub use parcel::Parcel;

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use rumormill_lab::{Action, Inspection, NodeCensus};
 use rumormill_link::{Conditions, NetworkConfig, NodeClock};
 use rumormill_measure::Ledger;
@@ -52,7 +54,7 @@ struct Held<M: Machine> {
 
 impl<M: Machine> Node<M> {
     /// A node that is silent until it is told to start.
-    pub(crate) fn new(mold: &M::Mold, me: NodeId, network: NetworkConfig, seed: u64) -> Self {
+    pub(crate) fn new(mold: &M::Mold, me: NodeId, network: Arc<NetworkConfig>, seed: u64) -> Self {
         Self {
             me,
             state: State::Running(M::new(mold, me, 0, Time::ZERO)),

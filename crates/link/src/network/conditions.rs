@@ -20,7 +20,8 @@ const FLOORS_KEPT_LEAST: usize = 8;
 /// and carries none.
 #[derive(Debug)]
 pub struct Conditions {
-    config: NetworkConfig,
+    /// Shared by all senders of a process.
+    config: Arc<NetworkConfig>,
     perfect: bool,
     random: Random,
     bursts: Bursts,
@@ -64,7 +65,8 @@ struct Impairment {
 
 impl Conditions {
     /// The network as one sender meets it. `seed` is the sender's own, so that what others send changes nothing.
-    pub fn new(config: NetworkConfig, seed: u64) -> Self {
+    pub fn new(config: impl Into<Arc<NetworkConfig>>, seed: u64) -> Self {
+        let config = config.into();
         let mut random = generator(seed);
         Self {
             perfect: config.is_perfect(),

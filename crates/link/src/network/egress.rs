@@ -25,7 +25,7 @@ pub struct Egress<P> {
 
 impl<P: Clone> Egress<P> {
     /// See [`Conditions::new`].
-    pub fn new(config: NetworkConfig, seed: u64) -> Self {
+    pub fn new(config: impl Into<Arc<NetworkConfig>>, seed: u64) -> Self {
         Self { conditions: Conditions::new(config, seed), under_way: BTreeMap::new(), sent: 0 }
     }
 

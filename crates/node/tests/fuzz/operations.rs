@@ -68,7 +68,7 @@ impl Rig {
         };
         let start = Start { me: NodeId(0), address: contact(0).address, generation: 0, seed: 7 };
         let mut rig = Self {
-            node: Node::new(&config, &start, Time::ZERO),
+            node: Node::new(&Arc::new(config), &start, Time::ZERO),
             now: Time::ZERO,
             up: BTreeSet::new(),
             said: BTreeMap::new(),

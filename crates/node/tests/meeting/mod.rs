@@ -53,7 +53,7 @@ impl Meeting {
             .into_iter()
             .map(|writer| (writer as u32, random.random()))
             .collect();
-        let config = Config { digest, ..Config::default() };
+        let config = Arc::new(Config { digest, ..Config::default() });
         let node = |place: usize| {
             let me = NodeId(place as u32);
             let start =

@@ -111,7 +111,7 @@ impl World {
     fn node(&self, me: NodeId, generation: u32) -> Node {
         let seed = stream(1, Purpose::Protocol, Some(me)) ^ u64::from(generation);
         let start = Start { me, address: contact(me.0).address, generation, seed };
-        Node::new(&self.config, &start, self.now)
+        Node::new(&Arc::new(self.config.clone()), &start, self.now)
     }
 
     pub(crate) fn command(&mut self, node: NodeId, command: Command) {

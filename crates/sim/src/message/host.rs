@@ -29,14 +29,25 @@ pub struct MessageMold<C> {
     pub seed: u64,
     /// The protocol's settings.
     pub config: C,
-    /// The connection policy.
-    pub links: LinkConfig,
-    /// After which a connection on which nothing arrives is down.
-    pub idle_timeout: Duration,
-    /// The conditions of the network, from which QUIC's own timeouts follow.
-    pub network: NetworkConfig,
     /// The addresses of all nodes, by number.
     pub book: Arc<[SocketAddr]>,
+    /// What connections are like.
+    pub terms: Arc<Terms>,
+}
+
+/// What connections between simulated hosts are like: the same for all, which share it.
+pub struct Terms {
+    links: Arc<LinkConfig>,
+    pub(super) idle_timeout: Duration,
+    pub(super) pace: Pace,
+}
+
+impl Terms {
+    /// By this connection policy, with connections that are down when nothing arrived for `idle_timeout`, on a network from
+    /// whose conditions QUIC's own timeouts follow.
+    pub fn new(links: LinkConfig, idle_timeout: Duration, network: &NetworkConfig) -> Self {
+        Self { links: Arc::new(links), idle_timeout, pace: Pace::of(network) }
+    }
 }
 
 /// A protocol on the project's connection policy, with each message passed on as it is and QUIC's share modelled:
@@ -60,10 +71,7 @@ pub struct MessageHost<P: Protocol> {
     messages: u64,
     /// Not later than the next deadline of any end.
     wake: Option<Time>,
-    accept_timeout: Duration,
-    idle_timeout: Duration,
-    pub(super) pace: Pace,
-    connections_max: usize,
+    pub(super) terms: Arc<Terms>,
 }
 
 /// A packet that is sent without waiting for anything.
@@ -91,7 +99,7 @@ impl<P: Protocol + Send> Machine for MessageHost<P> {
             generation,
             protocol: P::new(&mold.config, &start, now),
             started: false,
-            links: Links::new(me, mold.links.clone()),
+            links: Links::new(me, Arc::clone(&mold.terms.links)),
             directory: Directory::new(mold.book.clone()),
             ends: BTreeMap::new(),
             dirty: Vec::new(),
@@ -101,10 +109,7 @@ impl<P: Protocol + Send> Machine for MessageHost<P> {
             dials: 0,
             messages: 0,
             wake: None,
-            accept_timeout: mold.links.dial_timeout,
-            idle_timeout: mold.idle_timeout,
-            pace: Pace::of(&mold.network),
-            connections_max: mold.links.connections,
+            terms: Arc::clone(&mold.terms),
         }
     }
 
@@ -265,7 +270,7 @@ impl<P: Protocol> MessageHost<P> {
     }
 
     fn dial(&mut self, now: Time, peer: NodeId) {
-        if self.directory.address(peer).is_none() || self.ends.len() >= self.connections_max {
+        if self.directory.address(peer).is_none() || self.ends.len() >= self.terms.links.connections {
             self.links.dial_failed(now, peer);
             return;
         }
@@ -285,9 +290,9 @@ impl<P: Protocol> MessageHost<P> {
             Some(End { stage: Stage::Accepted { .. }, .. }) => Answer::Welcome,
             // A second copy.
             Some(_) => return,
-            None if !self.started || self.ends.len() >= self.connections_max => Answer::Refusal,
+            None if !self.started || self.ends.len() >= self.terms.links.connections => Answer::Refusal,
             None => {
-                let give_up = now + self.accept_timeout;
+                let give_up = now + self.terms.links.dial_timeout;
                 self.ends.insert(name, End::new(from, Stage::Accepted { give_up }, now));
                 self.wake_by(give_up);
                 Answer::Welcome
@@ -306,7 +311,7 @@ impl<P: Protocol> MessageHost<P> {
         let peer = end.peer;
         self.answers.push((peer, name, Answer::Confirm));
         self.links.connected(now, peer, name, self.me);
-        self.wake_by(now + self.idle_timeout);
+        self.wake_by(now + self.terms.idle_timeout);
     }
 
     /// Something arrived that only an established connection carries; says whether this is one.
@@ -328,7 +333,7 @@ impl<P: Protocol> MessageHost<P> {
                 self.ledger.packets += packets as u64;
                 self.ledger.quic_bytes += bytes as u64;
                 self.ledger.handshake_bytes += bytes as u64;
-                self.wake_by(now + self.idle_timeout);
+                self.wake_by(now + self.terms.idle_timeout);
                 // At once, so that the protocol hears of the connection before it hears what came over it.
                 self.obey_links(now);
                 self.ends.contains_key(&name)
@@ -422,7 +427,7 @@ impl<P: Protocol> MessageHost<P> {
                 self.wake_by(next);
             }
             Stage::Up => {
-                let idle_at = end.idle_since + self.idle_timeout;
+                let idle_at = end.idle_since + self.terms.idle_timeout;
                 if idle_at <= now {
                     self.end_lost(now, name);
                     return;

@@ -115,7 +115,7 @@ impl<P: Protocol> MessageHost<P> {
             }
             return;
         }
-        let mut ack_frame = end.ack_frame(now, &self.pace);
+        let mut ack_frame = end.ack_frame(now, &self.terms.pace);
         end.sends(now);
         let frames = ack_frame + flush.frames(end.offset);
         if frames <= cost::ROOM {
@@ -163,7 +163,7 @@ impl<P: Protocol> MessageHost<P> {
         self.ledger.quic_bytes += bytes as u64;
         let sent = outbox.send(end.peer, packets, bytes, Parcel { name, content });
         let Err(Undelivered { lost, flight }) = sent else { return };
-        let again_at = now + self.pace.probe_timeout;
+        let again_at = now + self.terms.pace.probe_timeout;
         let probes = (lost * cost::PACKETS_A_LOSS) as u64;
         self.ledger.packets += probes;
         self.ledger.quic_bytes += probes * cost::PROBE_PACKET_BYTES as u64;
@@ -221,7 +221,7 @@ impl<P: Protocol> MessageHost<P> {
             Err(Undelivered { lost, flight }) => {
                 let Content::Data { messages, .. } = flight.content else { return true };
                 stall.failures = (stall.failures + 1).min(BACK_OFF_MAX);
-                stall.again_at = now + self.pace.probe_timeout * (1 << stall.failures);
+                stall.again_at = now + self.terms.pace.probe_timeout * (1 << stall.failures);
                 stall.lost = (lost, bytes / packets * lost);
                 stall.messages = messages;
                 let again_at = stall.again_at;

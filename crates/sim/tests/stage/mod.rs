@@ -53,14 +53,15 @@ impl Plan {
 
     fn make(&self) -> Box<dyn Cluster> {
         let Self { nodes, seed, shards, network, .. } = self.clone();
-        let mut config = self.node.clone();
-        config.commons = self.compact.then(|| Arc::new(Commons::default()));
+        let commons = self.compact.then(|| Arc::new(Commons::default()));
+        let config = Arc::new(Config { commons, ..self.node.clone() });
         let links = LinkConfig::default();
         let idle_timeout = Duration::from_secs(30);
         let book = (0..nodes as u32).map(|number| address(network.ip, NodeId(number))).collect();
         match self.fidelity {
             Fidelity::Message => {
-                let mold = MessageMold { seed, config, links, idle_timeout, network: network.clone(), book };
+                let terms = Arc::new(Terms::new(links, idle_timeout, &network));
+                let mold = MessageMold { seed, config, book, terms };
                 Box::new(SimCluster::<MessageHost<Node>>::new(nodes, seed, shards, &network, mold))
             }
             Fidelity::Quic => {
