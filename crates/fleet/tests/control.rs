@@ -219,7 +219,7 @@ fn put() -> Action {
 
 #[test]
 fn a_coordinator_that_is_not_there_is_tried_for_no_longer_than_asked() {
-    let nobody = std::net::UdpSocket::bind(LOOPBACK).expect("loopback can be listened at");
+    let nobody = UdpSocket::bind(LOOPBACK).expect("loopback can be listened at");
     let coordinator = nobody.local_addr().expect("it listens").to_string();
     let gate = gate(1);
     let options =

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use allocation_counter::measure;
 use proptest::prelude::*;
-use rumormill_node::{Body, Compression, Config, Message, Names, Node, Record, Standing};
+use rumormill_node::{Body, Compression, Message, Names, Node, Record, Standing};
 use rumormill_protocol::{
     Command, Contact, MAX_MESSAGE_BYTES, NodeId, Protocol, Start, Status, Time, Wire, put_varint,
 };

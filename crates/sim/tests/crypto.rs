@@ -11,7 +11,7 @@ use rumormill_crypto::{
 };
 use rumormill_lab::{Action, Census, Cluster};
 use rumormill_link::{LinkConfig, NetworkConfig, transport};
-use rumormill_node::{Config, Node};
+use rumormill_node::Node;
 use rumormill_protocol::{Command, Key, NodeId, WarmBoot};
 use rumormill_sim::{QuicHost, QuicMold, SimCluster, address};
 
@@ -30,7 +30,7 @@ fn cluster(crypto: Crypto, seed: u64, shards: usize, loss: f64) -> SimCluster<Qu
     let authority = Authority::seeded(seed).expect("the cryptography works");
     let mold = QuicMold {
         seed,
-        config: Config::default(),
+        config: Arc::default(),
         links: LinkConfig::default(),
         transport: transport(Duration::from_secs(30)),
         epoch: Instant::now(),

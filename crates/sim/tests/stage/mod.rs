@@ -13,7 +13,7 @@ use rumormill_lab::{Action, Cluster, Stamped};
 use rumormill_link::{LinkConfig, NetworkConfig, transport};
 use rumormill_node::{Commons, Config, Node};
 use rumormill_protocol::{Command, NodeId, WarmBoot};
-use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster, address};
+use rumormill_sim::{MessageHost, MessageMold, QuicHost, QuicMold, SimCluster, Terms, address};
 
 /// How a cluster is simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
