@@ -10,17 +10,20 @@ Cells that cells.csv has already are not run again.
 """
 
 import argparse
+import concurrent.futures
 import csv
 import itertools
 import json
+import os
 import pathlib
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONFIGURATIONS = ["off", "probe", "suspicion", "buddy", "all"]
-COLUMNS = ["config", "blocked", "duration_ms", "interval_ms", "fp", "fp_healthy", "messages", "bytes"]
+FIGURES = ["fp", "fp_healthy", "messages", "udp_bytes", "payload_bytes"]
+COLUMNS = ["config", "blocked", "duration_ms", "interval_ms", *FIGURES]
 
-# Percent of SWIM: false positives, those at healthy members, messages, bytes [paper].
+# Percent of SWIM: false positives, those at healthy members, messages, bytes handed to UDP [paper].
 PAPER = {
     "off": (100, 100, 100, 100),
     "probe": (67.7, 32.9, 98.5, 90.0),
@@ -34,9 +37,9 @@ def arguments():
     numbers = lambda text: [int(number) for number in text.split(",")]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directory", type=pathlib.Path)
-    parser.add_argument("--blocked", type=numbers, default=[4, 16, 32])
-    parser.add_argument("--durations-ms", type=numbers, default=[8192, 16384, 32768])
-    parser.add_argument("--intervals-ms", type=numbers, default=[1, 256])
+    parser.add_argument("--blocked", type=numbers, default=[1, 8, 16, 24, 32])
+    parser.add_argument("--durations-ms", type=numbers, default=[128 << at for at in range(9)])
+    parser.add_argument("--intervals-ms", type=numbers, default=[4**at for at in range(8)])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", default=str(ROOT / "target/release/rumormill"))
     return parser.parse_args()
@@ -56,12 +59,13 @@ def run(binary, config, blocked, duration, interval, seed):
     variant = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)["variants"][0]
     detection, bandwidth = variant["detection"], variant["bandwidth"]
     node_seconds = variant["nodes"] * variant["measured_seconds"]
-    payload = bandwidth["layers_bytes_per_node_per_second"]["payload"]
+    layers = bandwidth["layers_bytes_per_node_per_second"]
     return {
         "config": config, "blocked": blocked, "duration_ms": duration, "interval_ms": interval,
         "fp": detection["false_deaths_of_healthy"], "fp_healthy": detection["false_deaths_of_healthy_at_healthy"],
         "messages": round(bandwidth["messages_per_node_per_second"] * node_seconds),
-        "bytes": round(payload * node_seconds),
+        "udp_bytes": round(layers["quic"] * node_seconds),
+        "payload_bytes": round(layers["payload"] * node_seconds),
     }  # fmt: skip
 
 
@@ -73,12 +77,11 @@ def known_cells(path):
 
 
 def table(cells):
-    figures = ["fp", "fp_healthy", "messages", "bytes"]
-    sums = {config: [sum(cell[name] for cell in cells if cell["config"] == config) for name in figures] for config in CONFIGURATIONS}
+    sums = {config: [sum(cell[name] for cell in cells if cell["config"] == config) for name in FIGURES] for config in CONFIGURATIONS}
     rows = {}
     for config in CONFIGURATIONS:
         percent = [round(100 * own / swim, 1) if swim else None for own, swim in zip(sums[config], sums["off"])]
-        rows[config] = {**dict(zip(figures, sums[config])), "percent_of_swim": percent, "paper_percent": PAPER[config]}
+        rows[config] = {**dict(zip(FIGURES, sums[config])), "percent_of_swim": percent, "paper_percent": PAPER[config]}
     return rows
 
 
@@ -92,12 +95,15 @@ def main():
         writer = csv.DictWriter(file, COLUMNS)
         if not cells:
             writer.writeheader()
-        for duration, interval, blocked in itertools.product(asked.durations_ms, asked.intervals_ms, asked.blocked):
-            for config in CONFIGURATIONS:
-                if (config, blocked, duration, interval) not in have:
-                    cells.append(run(asked.binary, config, blocked, duration, interval, asked.seed))
-                    writer.writerow(cells[-1])
-                    file.flush()
+        grid = itertools.product(asked.durations_ms, asked.intervals_ms, asked.blocked, CONFIGURATIONS)
+        wanted = [(config, blocked, duration, interval) for duration, interval, blocked, config in grid]
+        wanted = [cell for cell in wanted if cell not in have]
+        # Threads that wait for processes, one a core.
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
+            for cell in workers.map(lambda cell: run(asked.binary, *cell, asked.seed), wanted):
+                cells.append(cell)
+                writer.writerow(cell)
+                file.flush()
     rows = table(cells)
     (asked.directory / "table.json").write_text(json.dumps(rows, indent=1) + "\n")
     for config, row in rows.items():

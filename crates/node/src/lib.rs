@@ -59,6 +59,7 @@ mod suspicion;
 mod sweep;
 mod sync;
 mod table;
+mod timers;
 mod tour;
 mod tree;
 mod wants;
