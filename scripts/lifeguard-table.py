@@ -53,7 +53,8 @@ def run(binary, config, blocked, duration, interval, seed):
     command = [
         binary, "run", str(ROOT / "scenarios/lifeguard.toml"), "--on", "sim",
         "--shards", "1", "--json", "--quiet", "--seed", str(seed),
-        "--set", f"node.lifeguard={config}", "--set", fault,
+        # Members have met when the blocks begin: the paper's need no connection.
+        "--set", "phases.warm_up=300s", "--set", f"node.lifeguard={config}", "--set", fault,
     ]  # fmt: skip
     # Verdicts other than valid have their own exit code; what matters is that there is a result.
     variant = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)["variants"][0]
