@@ -124,14 +124,13 @@ impl News {
 
     /// Takes at most `most` pieces that have not gone over this connection, the oldest first.
     pub(crate) fn take_over(&mut self, connection: Holders, most: usize) -> Vec<Record> {
-        let lack = self.waiting.iter().filter(|piece| piece.told & connection == 0).count().min(most);
-        let mut taken = Vec::with_capacity(lack);
-        taken.extend(self.waiting.iter_mut().filter(|piece| piece.told & connection == 0).take(lack).map(
-            |piece| {
-                piece.told |= connection;
-                piece.record()
-            },
-        ));
+        let lacks = |piece: &Piece| piece.told & connection == 0;
+        let mut taken =
+            Vec::with_capacity(self.waiting.iter().filter(|piece| lacks(piece)).count().min(most));
+        for piece in self.waiting.iter_mut().filter(|piece| lacks(piece)).take(most) {
+            piece.told |= connection;
+            taken.push(piece.record());
+        }
         taken
     }
 
