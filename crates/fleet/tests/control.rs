@@ -224,8 +224,11 @@ fn a_coordinator_that_is_not_there_is_tried_for_no_longer_than_asked() {
     let gate = gate(1);
     let options =
         AgentOptions { coordinator, dial_for: Duration::ZERO, ..options(&gate, gate.token().clone()) };
+    let begun = Instant::now();
     let ended = ended(start(options));
     assert!(matches!(ended, Err(AgentError::Unreachable(..))), "{ended:?}");
+    // One attempt takes a second; without a bound QUIC itself would wait for half a minute.
+    assert!(begun.elapsed() < Duration::from_secs(20), "it was tried for {:?}", begun.elapsed());
 }
 
 #[test]
