@@ -101,7 +101,10 @@ pub enum Action {
     Resume,
     /// Neither send nor receive until [`Action::Unblock`], but go on otherwise: what is sent and what arrives waits in
     /// order as long as there is room. The node knows that its writes wait.
-    Block,
+    Block {
+        /// How long a node in virtual time takes, once released, to read each packet that waited.
+        reading: Duration,
+    },
     /// What waited since [`Action::Block`] goes through.
     Unblock,
     /// From now on its clock runs at this pace.

@@ -34,7 +34,7 @@ impl<'a> Faults<'a> {
             FaultKind::Crash | FaultKind::Restart { .. } => each(&strike.nodes, &Action::Crash),
             FaultKind::Leave => each(&strike.nodes, &Action::Command(Command::Leave)),
             FaultKind::Pause { .. } => each(&strike.nodes, &Action::Pause),
-            FaultKind::Block { .. } => each(&strike.nodes, &Action::Block),
+            FaultKind::Block { reading, .. } => each(&strike.nodes, &Action::Block { reading }),
             FaultKind::Partition { direction, .. } => self.impair(fault, direction, 1.0, Duration::ZERO),
             FaultKind::Loss { direction, loss, .. } => self.impair(fault, direction, loss, Duration::ZERO),
             FaultKind::Slow { direction, delay, .. } => self.impair(fault, direction, 0.0, delay),
@@ -87,7 +87,7 @@ impl<'a> Faults<'a> {
                     strike.nodes.iter().flat_map(|&node| [(node, Action::Restart), (node, join.clone())]);
                 lives.collect()
             }
-            FaultKind::Pause { lasts } | FaultKind::Block { lasts } => {
+            FaultKind::Pause { lasts } | FaultKind::Block { lasts, .. } => {
                 let mut free = strike.nodes.clone();
                 free.retain(|&node| !self.holds(strike.kind, node, strike.at + lasts));
                 each(&free, &release(strike.kind))
@@ -105,8 +105,10 @@ impl<'a> Faults<'a> {
     /// What is done when a fault that comes again and again begins at one of its nodes, by the node's place.
     pub(crate) fn begin_spell(&self, fault: usize, place: usize) -> Vec<(NodeId, Action)> {
         let strike = &self.strikes[fault];
-        let action =
-            if matches!(strike.kind, FaultKind::Block { .. }) { Action::Block } else { Action::Pause };
+        let action = match strike.kind {
+            FaultKind::Block { reading, .. } => Action::Block { reading },
+            _ => Action::Pause,
+        };
         vec![(strike.nodes[place], action)]
     }
 

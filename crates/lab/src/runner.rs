@@ -251,7 +251,7 @@ impl<'a> Run<'a> {
         // A node that is down cannot stand still, nor be blocked.
         actions.retain(|(node, action)| {
             self.recorder.is_up(*node)
-                || !matches!(action, Action::Pause | Action::Resume | Action::Block | Action::Unblock)
+                || !matches!(action, Action::Pause | Action::Resume | Action::Block { .. } | Action::Unblock)
         });
         // What happened before it must be known before it, and what happens after it after.
         if self.cluster.lead().is_zero() {

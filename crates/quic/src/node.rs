@@ -123,7 +123,7 @@ impl<P: Protocol> Node<P> {
             Action::Restart => self.restart(now, desk),
             Action::Pause => self.pause(desk),
             Action::Resume => self.resume(now, desk),
-            Action::Block => self.block(now, desk),
+            Action::Block { .. } => self.block(now, desk),
             Action::Unblock => self.unblock(now, desk),
             Action::Pace(pace) => self.clock.run_at(now, pace.millionths()),
             Action::Impair { fault, impairment } => self.port.impair(fault, impairment),

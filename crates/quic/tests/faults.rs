@@ -136,7 +136,7 @@ fn what_waits_at_a_blocked_node_goes_through_afterwards() {
     let diary = Diary::default();
     let mut cluster = acquainted(5, &diary);
     run_until(&mut cluster, |_| diary.count(0, 2, is_greeting) > 2);
-    act(&mut cluster, ZERO, Action::Block);
+    act(&mut cluster, ZERO, Action::Block { reading: Duration::ZERO });
     rest(&mut cluster, Duration::from_millis(100));
     let heard = [diary.count(0, 2, is_greeting), diary.count(2, 0, is_greeting)];
     rest(&mut cluster, Duration::from_millis(300));

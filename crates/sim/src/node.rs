@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use rumormill_lab::{Action, Inspection, NodeCensus};
 use rumormill_link::{Conditions, NetworkConfig, NodeClock};
@@ -19,7 +19,7 @@ pub(crate) struct Node<M: Machine> {
     state: State<M>,
     /// Its own clock, where that was ever not right. The machine knows no other time; packets travel in the run's.
     clock: Option<Box<NodeClock>>,
-    /// What waits while neither sends nor receives go through.
+    /// What waits while neither sends nor receives go through, until all of it has been read.
     blocked: Option<Box<Blocked<M::Packet>>>,
     /// What was held up and leaves now.
     released: Vec<Sent<M::Packet>>,
@@ -76,12 +76,14 @@ impl<M: Machine> Node<M> {
 
     /// When it wants to be woken, packets aside.
     pub(crate) fn deadline(&self) -> Option<Time> {
-        match &self.state {
-            State::Running(machine) => machine.poll_timeout().map(|own| match &self.clock {
-                None => own,
-                Some(clock) => clock.when(own),
-            }),
-            State::Paused(..) | State::Crashed => None,
+        let State::Running(machine) = &self.state else { return None };
+        let due = machine.poll_timeout().map(|own| match &self.clock {
+            None => own,
+            Some(clock) => clock.when(own),
+        });
+        match self.blocked.as_ref().and_then(|blocked| blocked.next_read()) {
+            None => due,
+            Some(read) => Some(due.map_or(read, |due| due.min(read))),
         }
     }
 
@@ -93,25 +95,28 @@ impl<M: Machine> Node<M> {
     /// A packet arrived.
     pub(crate) fn handle_packet(&mut self, now: Time, from: NodeId, packet: M::Packet) {
         let now = self.own_time(now);
-        match &mut self.state {
-            State::Crashed => {}
-            _ if self.blocked.is_some() => {
-                self.blocked.iter_mut().for_each(|blocked| blocked.arrive(from, packet.clone()));
-            }
-            State::Running(machine) => machine.handle_packet(now, from, packet),
-            State::Paused(_, held) if held.packets.len() < PACKETS_HELD_MAX => {
+        match (&mut self.state, &mut self.blocked) {
+            (State::Crashed, _) => {}
+            (_, Some(blocked)) => blocked.arrive(from, packet),
+            (State::Running(machine), None) => machine.handle_packet(now, from, packet),
+            (State::Paused(_, held), None) if held.packets.len() < PACKETS_HELD_MAX => {
                 held.packets.push((from, packet));
             }
-            State::Paused(..) => {}
+            (State::Paused(..), None) => {}
         }
     }
 
     /// Its deadline has come.
     pub(crate) fn handle_timeout(&mut self, now: Time) {
-        let now = self.own_time(now);
-        if let State::Running(machine) = &mut self.state {
-            machine.handle_timeout(now);
+        let own = self.own_time(now);
+        let State::Running(machine) = &mut self.state else { return };
+        if let Some(blocked) = &mut self.blocked {
+            while let Some((from, packet)) = blocked.read(now) {
+                machine.handle_packet(own, from, packet);
+            }
         }
+        machine.handle_timeout(own);
+        self.blocked.take_if(|blocked| blocked.is_over());
     }
 
     /// Does something to the node.
@@ -122,7 +127,7 @@ impl<M: Machine> Node<M> {
             Action::Restart => self.restart(now, mold),
             Action::Pause => self.pause(),
             Action::Resume => self.resume(now),
-            Action::Block => self.block(now),
+            Action::Block { reading } => self.block(now, reading),
             Action::Unblock => self.unblock(now),
             Action::Pace(pace) => self.clock.get_or_insert_default().run_at(now, pace.millionths()),
             Action::Impair { fault, impairment } => {
@@ -137,7 +142,7 @@ impl<M: Machine> Node<M> {
         sent.append(&mut self.released);
         let own = self.own_time(now);
         if let State::Running(machine) = &mut self.state {
-            let held = self.blocked.as_mut().map(|blocked| &mut blocked.outgoing);
+            let held = self.blocked.as_mut().and_then(|blocked| blocked.outgoing());
             machine.transmit(own, &mut Outbox::new(now, &mut self.conditions, sent, held, scratch));
         }
     }
@@ -223,27 +228,29 @@ impl<M: Machine> Node<M> {
         };
     }
 
-    fn block(&mut self, now: Time) {
-        if self.blocked.is_some() || self.machine().is_none() {
+    fn is_blocked(&self) -> bool {
+        self.blocked.as_ref().is_some_and(|blocked| blocked.holds())
+    }
+
+    fn block(&mut self, now: Time, reading: Duration) {
+        if self.is_blocked() || self.machine().is_none() {
             return;
         }
-        self.blocked = Some(Box::new(Blocked::new()));
+        self.blocked.get_or_insert_default().hold(reading);
         let own = self.own_time(now);
         if let State::Running(machine) = &mut self.state {
             machine.handle_blocked(own, true);
         }
     }
 
-    /// What waited goes through: what was sent first, then what arrived.
+    /// What waited goes through: what was sent at once, what arrived as it is read.
     fn unblock(&mut self, now: Time) {
-        let Some(blocked) = self.blocked.take() else { return };
-        self.released.extend(blocked.outgoing.leave(now));
+        let Some(outgoing) = self.blocked.as_mut().and_then(|blocked| blocked.release(now)) else { return };
+        self.released.extend(outgoing.leave(now));
+        self.blocked.take_if(|blocked| blocked.is_over());
         let own = self.own_time(now);
         if let State::Running(machine) = &mut self.state {
             machine.handle_blocked(own, false);
-        }
-        for (from, packet) in blocked.arrived {
-            self.handle_packet(now, from, packet);
         }
         if self.deadline().is_some_and(|deadline| deadline <= now) {
             self.handle_timeout(now);
@@ -252,10 +259,10 @@ impl<M: Machine> Node<M> {
 
     /// Goes on: first with what arrived and what is due, then with what was asked.
     fn resume(&mut self, now: Time) {
-        let own = self.own_time(now);
+        let (own, blocked) = (self.own_time(now), self.is_blocked());
         let held = match std::mem::replace(&mut self.state, State::Crashed) {
             State::Paused(mut machine, held) => {
-                machine.handle_blocked(own, self.blocked.is_some());
+                machine.handle_blocked(own, blocked);
                 self.state = State::Running(machine);
                 held
             }

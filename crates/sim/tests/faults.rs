@@ -66,11 +66,16 @@ fn what_waits_for_a_paused_node_is_heard_when_it_goes_on() {
 
 #[test]
 fn what_a_blocked_node_says_and_is_told_waits_until_it_goes_through() {
-    for fidelity in BOTH {
+    let reading = Duration::from_micros(50);
+    for (fidelity, reading) in
+        BOTH.into_iter().flat_map(|fidelity| [(fidelity, Duration::ZERO), (fidelity, reading)])
+    {
         let mut cluster = Plan::new(8, fidelity).boot();
         let cluster = cluster.as_mut();
         live(cluster, 3.0);
-        act(cluster, 3, Action::Block);
+        act(cluster, 3, Action::Block { reading });
+        // Probes arrive first.
+        live(cluster, 2.0);
         for writer in [0, 3] {
             let put = Command::Put { key: "key".into(), value: [7; 100].as_slice().into() };
             act(cluster, writer, Action::Command(put));
@@ -86,7 +91,15 @@ fn what_a_blocked_node_says_and_is_told_waits_until_it_goes_through() {
         act(cluster, 3, Action::Unblock);
         let released = cluster.now();
         let events = live(cluster, 2.0);
-        assert_eq!(applied(&events, 3, 0), Some(released), "{fidelity:?}");
+        let read_after = applied(&events, 3, 0).expect("it arrived while it was blocked").since(released);
+        if reading.is_zero() {
+            assert_eq!(read_after, Duration::ZERO, "{fidelity:?}");
+        } else {
+            // Packets are read one after another.
+            let place = read_after.as_nanos() / reading.as_nanos();
+            assert!((2..100).contains(&place), "{fidelity:?}: {place}");
+            assert_eq!(read_after.as_nanos() % reading.as_nanos(), 0, "{fidelity:?}");
+        }
         assert!(
             (0..8).filter(|node| *node != 3).all(|node| applied(&events, node, 3).is_some()),
             "{fidelity:?}"
@@ -101,12 +114,13 @@ fn a_blocked_node_may_be_paused_crash_and_restart() {
         let cluster = cluster.as_mut();
         live(cluster, 3.0);
         let seeds = cluster.contacts()[..1].to_vec();
-        act(cluster, 3, Action::Block);
+        let block = Action::Block { reading: Duration::from_millis(1) };
+        act(cluster, 3, block.clone());
         act(cluster, 3, Action::Pause);
         live(cluster, 1.0);
         act(cluster, 3, Action::Unblock);
         act(cluster, 3, Action::Resume);
-        act(cluster, 4, Action::Block);
+        act(cluster, 4, block);
         act(cluster, 4, Action::Crash);
         act(cluster, 4, Action::Restart);
         act(cluster, 4, Action::Command(Command::Join { seeds }));

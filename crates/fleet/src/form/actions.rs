@@ -25,7 +25,7 @@ enum Form {
     Restart,
     Pause,
     Resume,
-    Block,
+    Block(Duration),
     Unblock,
     Pace(Pace),
     Impair {
@@ -66,7 +66,7 @@ impl Actions {
             Action::Restart => Form::Restart,
             Action::Pause => Form::Pause,
             Action::Resume => Form::Resume,
-            Action::Block => Form::Block,
+            Action::Block { reading } => Form::Block(reading),
             Action::Unblock => Form::Unblock,
             Action::Pace(pace) => Form::Pace(pace),
             Action::Impair { fault, impairment: Impairment { toward, loss, delay } } => {
@@ -126,7 +126,7 @@ impl ActionsForm {
                 Form::Restart => Action::Restart,
                 Form::Pause => Action::Pause,
                 Form::Resume => Action::Resume,
-                Form::Block => Action::Block,
+                Form::Block(reading) => Action::Block { reading },
                 Form::Unblock => Action::Unblock,
                 Form::Pace(pace) => Action::Pace(pace),
                 Form::Impair { fault, toward, loss, delay } => {
@@ -164,7 +164,7 @@ mod tests {
             Action::Restart,
             Action::Pause,
             Action::Resume,
-            Action::Block,
+            Action::Block { reading: Duration::from_micros(50) },
             Action::Unblock,
             Action::Pace(Pace::of(0.9)),
             Action::Impair { fault: 1, impairment: impairment.clone() },

@@ -46,6 +46,10 @@ pub enum FaultKind {
         /// How long.
         #[serde(rename = "for", with = "duration")]
         lasts: Duration,
+        /// How long a node in virtual time takes, once released, to read each packet that waited. Real nodes take their
+        /// own time.
+        #[serde(with = "duration")]
+        reading: Duration,
     },
     /// No packet passes between them and all others; among themselves packets pass.
     Partition {
@@ -128,7 +132,7 @@ impl FaultKind {
             Self::Crash | Self::Leave | Self::JoinStorm => None,
             Self::Restart { lasts }
             | Self::Pause { lasts }
-            | Self::Block { lasts }
+            | Self::Block { lasts, .. }
             | Self::Partition { lasts, .. }
             | Self::Loss { lasts, .. }
             | Self::Slow { lasts, .. }
@@ -158,7 +162,8 @@ fn recurs(kind: &str) -> bool {
 fn keys(kind: &str) -> &'static [(&'static str, Option<&'static str>)] {
     match kind {
         "restart" => &[("for", Some("1s"))],
-        "pause" | "block" => &[("for", None)],
+        "pause" => &[("for", None)],
+        "block" => &[("for", None), ("reading", Some("50us"))],
         "partition" => &[("for", None), ("direction", Some("both"))],
         "loss" => &[("for", None), ("direction", Some("both")), ("loss", None)],
         "slow" => &[("for", None), ("direction", Some("both")), ("delay", None)],

@@ -122,6 +122,7 @@ pub(super) static KEYS: &[Key] = &[
     Key::new("fault.kind", Wanted::OneOf(&KINDS)),
     Key::new("fault.nodes", Wanted::Victims),
     Key::new("fault.for", Wanted::Duration { least: Duration::from_millis(1), most: FAULT_LONGEST }),
+    Key::new("fault.reading", Wanted::Duration { least: Duration::ZERO, most: Duration::from_millis(100) }),
     Key::new("fault.every", Wanted::Duration { least: Duration::from_millis(1), most: FAULT_LONGEST }),
     Key::new("fault.during", TICK),
     Key::new("fault.timing", Wanted::OneOf(&["apart", "together"])),

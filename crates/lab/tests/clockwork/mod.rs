@@ -232,7 +232,7 @@ impl Cluster for Clockwork {
                 }
                 self.speak_again(node, &others);
             }
-            Action::Block | Action::Unblock | Action::Pace(_) => {}
+            Action::Block { .. } | Action::Unblock | Action::Pace(_) => {}
             Action::Impair { fault, impairment } => {
                 let toward = impairment.toward.clone().expect("faults of a scenario name a side");
                 assert!(!toward.contains(node));
