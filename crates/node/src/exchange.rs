@@ -7,14 +7,14 @@ use rumormill_protocol::{Cause, Channel, NodeId};
 use crate::{
     message::{Digest, Scope},
     node::Node,
+    portions,
     snapshot::Snapshot,
-    sync::Sync,
 };
 
 impl Node {
     pub(crate) fn begin_exchange(&mut self) {
         let Some(partner) = self.random_peer() else { return };
-        for part in Sync::shared_digests(&self.store) {
+        for part in portions::shared_digests(&self.store) {
             self.send(partner, Channel::Stream, Cause::Digest, part);
         }
     }

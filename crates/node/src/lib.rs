@@ -44,6 +44,7 @@ mod parts;
 mod peer_map;
 mod phi;
 mod places;
+mod portions;
 mod probe;
 mod reconcile;
 mod rings;

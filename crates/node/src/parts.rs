@@ -9,8 +9,8 @@ use crate::{
     base::Base,
     codec::{FULL_NAME_BYTES, name_bytes},
     message::Names,
+    portions::CHUNK_BYTES,
     snapshot::Snapshot,
-    sync::CHUNK_BYTES,
     writer_log::{Squeezed, WriterLog, mentioned_bytes, run_bytes, run_bytes_max},
 };
 

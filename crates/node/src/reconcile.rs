@@ -18,8 +18,8 @@ use crate::{
     message::{Ask, Body, Digest, Names, Scope, Sketch, SketchHead, Versions},
     node::Node,
     peer_map::PeerMap,
+    portions::{self, chunks},
     sketch::{Difference, FIRST, Items, MOST, Naming, Range, Search, Step, pack, unpack},
-    sync::{Sync, chunks},
 };
 
 /// How long a peer that was asked may take for each answer before another is asked.
@@ -211,7 +211,7 @@ impl Node {
     }
 
     fn tell_digest(&mut self, to: NodeId) {
-        for part in Sync::digests(&self.store) {
+        for part in portions::digests(&self.store) {
             self.send(to, Channel::Stream, Cause::Digest, part);
         }
     }

@@ -7,12 +7,8 @@ use std::time::Duration;
 use rumormill_protocol::{Cause, Channel, Dot, Entry, NodeId, Time};
 
 use crate::{
-    allowance::Told,
-    config::Dissemination,
-    membership::MAX_MEMBERS,
-    message::Body,
-    node::Node,
-    sync::{Form, Sync},
+    allowance::Told, config::Dissemination, membership::MAX_MEMBERS, message::Body, node::Node, portions,
+    sync::Form,
 };
 
 /// Where a connection lies by the tree.
@@ -132,7 +128,7 @@ impl Node {
         if eager && self.has_tree() {
             self.sync.set_limb(from, Limb::Branch);
         }
-        for delta in Sync::later_than(have, &self.store) {
+        for delta in portions::later_than(have, &self.store) {
             self.send(from, Channel::Stream, Cause::Delta, delta);
         }
     }

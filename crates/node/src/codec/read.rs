@@ -13,11 +13,11 @@ use crate::{
     message::{
         Ask, Beat, Body, Check, Digest, Heartbeats, Meet, Record, Scope, Sketch, SketchHead, Versions,
     },
+    portions::DIGEST_WRITERS,
     siblings::MAX_CONTEXT,
     sketch::{MOST_DEPTH, MOST_RANGES, unpack},
     spread::MEMBERS_PER_MESSAGE,
     standing::Standing,
-    sync::DIGEST_WRITERS,
 };
 
 /// Writes in one message at most. Senders count bytes, and none of theirs comes near it.
