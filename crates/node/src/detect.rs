@@ -95,7 +95,10 @@ impl Node {
     fn accuse(&mut self, now: Time, member: NodeId) {
         let standing = self.membership.standing(member);
         if standing.is_member() {
-            let accuser = Some(self.start.me).filter(|_| self.config.lifeguard.suspicion);
+            // SWIM's suspicions say whose they are (DSN 2002, section 4.2), and so do memberlist's. Where nobody counts who
+            // confirms them, partners save that.
+            let names_accuser = self.config.lifeguard.suspicion || self.config.peers == Peers::Uniform;
+            let accuser = Some(self.start.me).filter(|_| names_accuser);
             let suspect = standing.with(Status::Suspect);
             self.hear_accused(now, None, member, suspect, accuser);
             if self.config.peers == Peers::Sticky && accuser.is_some() {

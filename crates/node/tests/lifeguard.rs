@@ -19,7 +19,10 @@ fn ms(millis: u64) -> Time {
 
 /// Node 0 of eight, at time zero, connected with node 1.
 fn node(lifeguard: Lifeguard) -> Node {
-    let config = Config { lifeguard, ..Config::default() };
+    node_of(Config { lifeguard, ..Config::default() })
+}
+
+fn node_of(config: Config) -> Node {
     let start = Start { me: ME, address: contact(0).address, generation: 0, seed: 7 };
     let mut node = Node::new(&Arc::new(config), &start, Time::ZERO);
     let warm = WarmBoot::new((0..8).map(contact).collect(), Vec::new());
@@ -167,6 +170,24 @@ fn who_is_always_late_probes_less_and_suspects_nobody() {
         probed.push(probes);
     }
     assert!(2 * probed[0] < probed[1], "{probed:?}");
+}
+
+#[test]
+fn a_suspicion_of_plain_swim_says_whose_it_is_where_any_member_may_hear_it() {
+    for (peers, accuser) in [(Peers::Uniform, Some(ME)), (Peers::Sticky, None)] {
+        let mut node = node_of(Config { lifeguard: Lifeguard::OFF, peers, ..Config::default() });
+        (2..8).for_each(|peer| node.handle_link(Time::ZERO, NodeId(peer), LinkEvent::Up));
+        let told = say_until(&mut node, ms(5_000)).into_iter().flat_map(|(_, output)| match output {
+            Output::Send {
+                message: Message { body: Body::News(news) | Body::Ping { news, .. }, .. },
+                ..
+            } => news,
+            _ => Vec::new(),
+        });
+        let suspicions: Vec<_> = told.filter(|record| record.standing.status() == Status::Suspect).collect();
+        assert!(!suspicions.is_empty(), "{peers:?}");
+        assert!(suspicions.iter().all(|record| record.accuser == accuser), "{peers:?}: {suspicions:?}");
+    }
 }
 
 #[test]
