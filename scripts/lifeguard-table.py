@@ -40,19 +40,20 @@ def arguments():
     parser.add_argument("--blocked", type=numbers, default=[1, 8, 16, 24, 32])
     parser.add_argument("--durations-ms", type=numbers, default=[128 << at for at in range(9)])
     parser.add_argument("--intervals-ms", type=numbers, default=[4**at for at in range(8)])
+    parser.add_argument("--reading-us", type=int, default=50, help="what a released member takes to read a packet")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--binary", default=str(ROOT / "target/release/rumormill"))
     return parser.parse_args()
 
 
-def run(binary, config, blocked, duration, interval, seed):
+def run(asked, config, blocked, duration, interval):
     fault = (
         f'fault=[{{at = "0s", kind = "block", nodes = {blocked}, for = "{duration}ms", '
-        f'every = "{duration + interval}ms", during = "120s", timing = "together"}}]'
+        f'every = "{duration + interval}ms", during = "120s", timing = "together", reading = "{asked.reading_us}us"}}]'
     )
     command = [
-        binary, "run", str(ROOT / "scenarios/lifeguard.toml"), "--on", "sim",
-        "--shards", "1", "--json", "--quiet", "--seed", str(seed),
+        asked.binary, "run", str(ROOT / "scenarios/lifeguard.toml"), "--on", "sim",
+        "--shards", "1", "--json", "--quiet", "--seed", str(asked.seed),
         # Members have met when the blocks begin: the paper's need no connection.
         "--set", "phases.warm_up=300s", "--set", f"node.lifeguard={config}", "--set", fault,
     ]  # fmt: skip
@@ -101,7 +102,7 @@ def main():
         wanted = [cell for cell in wanted if cell not in have]
         # Threads that wait for processes, one a core.
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
-            for cell in workers.map(lambda cell: run(asked.binary, *cell, asked.seed), wanted):
+            for cell in workers.map(lambda cell: run(asked, *cell), wanted):
                 cells.append(cell)
                 writer.writerow(cell)
                 file.flush()
