@@ -1,12 +1,12 @@
 use std::{sync::Arc, time::Duration};
 
-use rumormill_measure::{Boot as BootReport, Histogram, IpVersion, Ledger, bytes_by_cause};
+use rumormill_measure::{Boot as BootReport, Histogram, IpVersion, bytes_by_cause};
 use rumormill_protocol::{
     Command, Contact, Dot, Entry, NodeId, Purpose, Tag, Time, WarmBoot, generator, stream,
 };
 
 use crate::{
-    Action, Boot, Census, Cluster, Scenario, Stamped,
+    Action, Boot, Cluster, Look, Scenario, Stamped,
     agenda::{key, value},
     progress::Ticker,
     stop::Stop,
@@ -123,46 +123,44 @@ impl<'a> Looks<'a> {
             cluster.advance_to(until)?;
             // The boot's events belong to no figure, and must not pile up.
             cluster.drain_events(hear);
-            let (now, census) = (cluster.now(), ticker.look(cluster)?);
+            let (now, look) = (cluster.now(), ticker.look(cluster)?);
             if ticker.is_due(now) {
-                ticker.tick(now, &census);
+                ticker.tick(now, &look);
             }
             let was_up = in_a_row > 0;
-            in_a_row = if self.nodes_up(&census) == nodes { in_a_row + 1 } else { 0 };
+            in_a_row = if self.nodes_up(&look) == nodes { in_a_row + 1 } else { 0 };
             // The second look confirms the first, which is what counts.
             if !(was_up && in_a_row > 0) {
-                self.see(now, &census);
+                self.see(now, &look);
             }
         }
         Ok(())
     }
 
-    fn see(&mut self, now: Time, census: &Census) {
+    fn see(&mut self, now: Time, look: &Look) {
         let nodes = self.knew_all.len();
-        let nodes_up = self.nodes_up(census) as u64;
-        for (node, knew_all) in census.nodes.iter().zip(&mut self.knew_all) {
+        let nodes_up = self.nodes_up(look) as u64;
+        for (node, knew_all) in look.nodes.iter().zip(&mut self.knew_all) {
             if !*knew_all && node.alive == nodes {
                 *knew_all = true;
                 self.know_all.record(now - self.began);
             }
         }
-        let mut sent = Ledger::default();
-        census.nodes.iter().for_each(|node| sent.add(&node.ledger));
-        let wire_bytes = sent.wire_bytes(self.ip);
+        let wire_bytes = look.sent.wire_bytes(self.ip);
         let report = &mut *self.report;
         report.nodes_up = nodes_up;
-        report.known_pairs = census.nodes[..nodes].iter().map(|node| node.alive as u64).sum();
+        report.known_pairs = look.nodes[..nodes].iter().map(|node| node.alive as u64).sum();
         report.seconds = (now - self.began).as_secs_f64();
         report.know_all_us = self.know_all.summary();
         report.wire_bytes = wire_bytes;
-        report.by_cause_bytes = bytes_by_cause(&sent, self.ip);
+        report.by_cause_bytes = bytes_by_cause(&look.sent, self.ip);
         report.wire_bytes_per_node = if nodes > 0 { wire_bytes as f64 / nodes as f64 } else { 0.0 };
     }
 
-    fn nodes_up(&mut self, census: &Census) -> usize {
+    fn nodes_up(&mut self, look: &Look) -> usize {
         let all = self.knew_all.len();
         let mut up = 0;
-        for (node, was_linked) in census.nodes.iter().zip(&mut self.was_linked) {
+        for (node, was_linked) in look.nodes.iter().zip(&mut self.was_linked) {
             let knows_all = node.alive == all && !node.crashed;
             *was_linked |= knows_all && node.links_pending == 0;
             up += usize::from(knows_all && *was_linked);

@@ -68,6 +68,14 @@ pub trait Cluster {
     /// When the cluster can no longer go on.
     fn census(&mut self) -> Result<Census, ClusterError>;
 
+    /// What of a census tells how a run stands: its sum, and how each node stands.
+    ///
+    /// # Errors
+    /// When the cluster can no longer go on.
+    fn look(&mut self) -> Result<Look, ClusterError> {
+        self.census().map(Look::from)
+    }
+
     /// Asks every live node how it sees these members, and up to which version it has these writers' writes.
     ///
     /// # Errors
@@ -180,6 +188,48 @@ pub struct Census {
     /// A digest of all packets by time, sender, receiver and size; nothing where a run cannot be repeated exactly, or
     /// packets are not simulated one by one.
     pub packet_hash: Option<String>,
+}
+
+/// How a cluster stands at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// What all nodes sent since the run began.
+    pub sent: Ledger,
+    /// By node number.
+    pub nodes: Vec<NodeLook>,
+    /// How late nodes were woken for their own timeouts, all nodes together, since the run began.
+    pub lag: Histogram,
+    /// Packets that the kernel dropped for want of socket buffer, since the run began.
+    pub kernel_drops: u64,
+}
+
+/// How one node stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLook {
+    /// Connections that stand.
+    pub links_up: usize,
+    /// Connections that it wants and does not have yet.
+    pub links_pending: usize,
+    /// Members it takes for alive, itself included.
+    pub alive: usize,
+    /// Whether it crashed, and did not start again.
+    pub crashed: bool,
+}
+
+impl From<Census> for Look {
+    fn from(census: Census) -> Self {
+        let mut sent = Ledger::default();
+        census.nodes.iter().for_each(|node| sent.add(&node.ledger));
+        let nodes = census.nodes.iter().map(NodeCensus::look).collect();
+        Self { sent, nodes, lag: census.lag, kernel_drops: census.kernel_drops }
+    }
+}
+
+impl NodeCensus {
+    const fn look(&self) -> NodeLook {
+        let Self { links_up, links_pending, alive, crashed, .. } = *self;
+        NodeLook { links_up, links_pending, alive, crashed }
+    }
 }
 
 /// What a network interface counted since it came up.

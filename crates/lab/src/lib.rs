@@ -16,8 +16,8 @@ mod stop;
 
 pub use boot::warm_boot;
 pub use cluster::{
-    Action, Census, Cluster, ClusterError, Equipment, Impairment, Inspection, Interface, NodeCensus, Pace,
-    Stamped,
+    Action, Census, Cluster, ClusterError, Equipment, Impairment, Inspection, Interface, Look, NodeCensus,
+    NodeLook, Pace, Stamped,
 };
 pub use machine::{Load, Resources, environment, raise_descriptor_limit};
 pub use progress::{Light, Phase, Progress, Snapshot, Strain};

@@ -5,11 +5,11 @@ use std::{
 
 use rumormill_measure::{
     BUSY_SATURATED_SHARE, BUSY_WARNING_SHARE, DROPS_SATURATED_SHARE, Histogram, IpVersion, LAG_SATURATED_US,
-    LAG_WARNING_US, Ledger, LoadReport, STALLED_SATURATED_SHARE, STALLED_WARNING_SHARE, Sample, Series,
+    LAG_WARNING_US, LoadReport, STALLED_SATURATED_SHARE, STALLED_WARNING_SHARE, Sample, Series,
 };
 use rumormill_protocol::{NodeId, NodeSet, Time};
 
-use crate::{Census, Cluster, ClusterError, NodeCensus, Scenario, machine::Gauge, stop::Stop};
+use crate::{Cluster, ClusterError, Look, NodeLook, Scenario, machine::Gauge, stop::Stop};
 
 /// Between two ticks.
 const TICK: Duration = Duration::from_secs(1);
@@ -232,51 +232,49 @@ impl<'a> Ticker<'a> {
         pause.max(self.look_took * LOOK_SHARE)
     }
 
-    /// Counts a cluster's nodes.
-    pub(crate) fn look(&mut self, cluster: &mut dyn Cluster) -> Result<Census, ClusterError> {
+    /// Sees how a cluster stands.
+    pub(crate) fn look(&mut self, cluster: &mut dyn Cluster) -> Result<Look, ClusterError> {
         let began = cluster.now();
-        let census = cluster.census()?;
+        let look = cluster.look()?;
         self.look_took = cluster.now() - began;
-        Ok(census)
+        Ok(look)
     }
 
     /// Those that are there.
-    fn live<'b>(&self, census: &'b Census) -> impl Iterator<Item = &'b NodeCensus> {
-        let there = |(number, node): &(usize, &NodeCensus)| {
+    fn live<'b>(&self, look: &'b Look) -> impl Iterator<Item = &'b NodeLook> {
+        let there = |(number, node): &(usize, &NodeLook)| {
             !node.crashed && !self.absent.contains(NodeId(*number as u32))
         };
-        census.nodes.iter().enumerate().filter(there).map(|(_, node)| node)
+        look.nodes.iter().enumerate().filter(there).map(|(_, node)| node)
     }
 
     /// Whether all that are there take just as many for alive.
-    pub(crate) fn all_agree(&self, census: &Census) -> bool {
-        let nodes_up = self.live(census).count();
-        self.live(census).all(|node| node.alive == nodes_up)
+    pub(crate) fn all_agree(&self, look: &Look) -> bool {
+        let nodes_up = self.live(look).count();
+        self.live(look).all(|node| node.alive == nodes_up)
     }
 
     /// Shows what a look found.
-    pub(crate) fn tick(&mut self, now: Time, census: &Census) {
-        let live: Vec<&NodeCensus> = self.live(census).collect();
+    pub(crate) fn tick(&mut self, now: Time, look: &Look) {
+        let live: Vec<&NodeLook> = self.live(look).collect();
         let nodes_up = live.len();
-        let mut sent = Ledger::default();
-        census.nodes.iter().for_each(|node| sent.add(&node.ledger));
-        let wire_bytes = sent.wire_bytes(self.ip);
+        let wire_bytes = look.sent.wire_bytes(self.ip);
         let node_seconds = nodes_up as f64 * (now - self.last).as_secs_f64();
         let new_bytes = wire_bytes.saturating_sub(self.last_wire_bytes) as f64;
-        let packets = sent.packets;
-        let lag_p99_us = census.lag.since(&self.last_lag).summary().p99;
+        let packets = look.sent.packets;
+        let lag_p99_us = look.lag.since(&self.last_lag).summary().p99;
         let (new_packets, new_drops) =
-            (packets.saturating_sub(self.last_packets), census.kernel_drops.saturating_sub(self.last_drops));
+            (packets.saturating_sub(self.last_packets), look.kernel_drops.saturating_sub(self.last_drops));
         let dropped_share = new_drops as f64 / new_packets.max(1) as f64;
         // Each end counts its own.
-        let links_up = census.nodes.iter().map(|node| node.links_up).sum::<usize>() / 2;
+        let links_up = look.nodes.iter().map(|node| node.links_up).sum::<usize>() / 2;
         let known_pairs = live.iter().map(|node| node.alive as u64).sum();
         let nodes_agreed = live.iter().filter(|node| node.alive == nodes_up).count();
         self.series.look(Sample {
             at: now - Time::ZERO,
             wall: self.wall.elapsed(),
             phase: self.phase.name(),
-            sent,
+            sent: look.sent.clone(),
             nodes_up: nodes_up as u64,
             links_up: links_up as u64,
             known_pairs,
@@ -295,8 +293,8 @@ impl<'a> Ticker<'a> {
             left: self.left(now),
             strain: self.gauge.as_mut().map(|gauge| Strain::of(lag_p99_us, &gauge.look(), dropped_share)),
         });
-        (self.last, self.last_wire_bytes, self.last_lag) = (now, wire_bytes, census.lag.clone());
-        (self.last_packets, self.last_drops) = (packets, census.kernel_drops);
+        (self.last, self.last_wire_bytes, self.last_lag) = (now, wire_bytes, look.lag.clone());
+        (self.last_packets, self.last_drops) = (packets, look.kernel_drops);
     }
 
     /// How the run went.
@@ -315,6 +313,7 @@ mod tests {
     use rumormill_measure::Ledger;
 
     use super::*;
+    use crate::{Census, NodeCensus};
 
     fn scenario() -> Scenario {
         crate::Draft::preset("idle").and_then(crate::Draft::finish).expect("a preset")
@@ -331,11 +330,11 @@ mod tests {
         }
     }
 
-    fn census(packets: u64) -> Census {
+    fn look(packets: u64) -> Look {
         let ledger = Ledger { packets, ..Ledger::default() };
         let live = NodeCensus { ledger, links_up: 1, alive: 2, ..NodeCensus::default() };
         let crashed = NodeCensus { crashed: true, ..NodeCensus::default() };
-        Census { nodes: vec![live.clone(), live, crashed], ..Census::default() }
+        Look::from(Census { nodes: vec![live.clone(), live, crashed], ..Census::default() })
     }
 
     #[test]
@@ -344,8 +343,8 @@ mod tests {
         let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
         let mut ticker = Ticker::new(&mut seen, at(0), &scenario(), false);
         assert!(!ticker.is_due(at(0)) && ticker.is_due(at(1)));
-        ticker.tick(at(2), &census(10));
-        ticker.tick(at(4), &census(30));
+        ticker.tick(at(2), &look(10));
+        ticker.tick(at(4), &look(30));
         // A packet without content is 28 bytes of headers.
         let rates: Vec<_> = seen.0.iter().map(|snapshot| snapshot.wire_bytes_per_node_per_second).collect();
         assert_eq!(rates, [28.0 * 10.0 / 2.0, 28.0 * 20.0 / 2.0]);
@@ -361,7 +360,7 @@ mod tests {
         let phases = &scenario.phases;
         let mut ticker = Ticker::new(&mut seen, at(0), &scenario, true);
         ticker.begin(Phase::Measure, at(10), Some(phases.measure));
-        ticker.tick(at(12), &census(10));
+        ticker.tick(at(12), &look(10));
         assert_eq!(seen.0[0].left, Some(phases.measure - Duration::from_secs(2) + phases.cool_down));
         assert!(seen.0[0].strain.is_some());
     }

@@ -295,8 +295,8 @@ impl<'a> Run<'a> {
         if self.cluster.nodes() == self.scenario.cluster.nodes {
             return Ok(true);
         }
-        let census = self.ticker.look(self.cluster)?;
-        Ok(self.ticker.all_agree(&census))
+        let look = self.ticker.look(self.cluster)?;
+        Ok(self.ticker.all_agree(&look))
     }
 
     /// Hears what happened, and shows it when that is due.
@@ -304,8 +304,8 @@ impl<'a> Run<'a> {
         self.drain();
         let now = self.cluster.now();
         if self.ticker.is_due(now) {
-            let census = self.ticker.look(self.cluster)?;
-            self.ticker.tick(now, &census);
+            let look = self.ticker.look(self.cluster)?;
+            self.ticker.tick(now, &look);
         }
         Ok(())
     }

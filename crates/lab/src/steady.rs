@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use rumormill_measure::{Boot, IpVersion};
+use rumormill_measure::Boot;
 
-use crate::{Census, Cluster, Scenario, Stamped, progress::Ticker, stop::Stop};
+use crate::{Cluster, Scenario, Stamped, progress::Ticker, stop::Stop};
 
 /// The shortest window over which traffic is compared.
 const WINDOW_LEAST: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub(crate) fn settle(
     let tiny = (cluster.nodes() * TINY_BYTES_PER_NODE) as u64;
     let began = cluster.now();
     let wire_bytes = |cluster: &mut dyn Cluster| -> Result<u64, Stop> {
-        Ok(wire_bytes(&cluster.census()?, scenario.network.ip))
+        Ok(cluster.look()?.sent.wire_bytes(scenario.network.ip))
     };
     let mut sent = wire_bytes(cluster)?;
     let mut last = None;
@@ -68,15 +68,11 @@ fn pass(
         cluster.drain_events(hear);
         let now = cluster.now();
         if ticker.is_due(now) {
-            let census = ticker.look(cluster)?;
-            ticker.tick(now, &census);
+            let look = ticker.look(cluster)?;
+            ticker.tick(now, &look);
         }
     }
     Ok(())
-}
-
-fn wire_bytes(census: &Census, ip: IpVersion) -> u64 {
-    census.nodes.iter().map(|node| node.ledger.wire_bytes(ip)).sum()
 }
 
 /// How much two windows differ, relative to the larger.

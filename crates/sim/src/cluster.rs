@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
-use rumormill_lab::{Action, Census, Cluster, ClusterError, Equipment, Inspection, NodeCensus, Stamped};
+use rumormill_lab::{
+    Action, Census, Cluster, ClusterError, Equipment, Inspection, Look, NodeCensus, NodeLook, Stamped,
+};
 use rumormill_link::NetworkConfig;
-use rumormill_measure::IpVersion;
+use rumormill_measure::{IpVersion, Ledger};
 use rumormill_protocol::{Contact, NodeId, Time};
 
 use crate::{fingerprint::Fingerprint, machine::Machine, node::Node, shard::Shard, windows};
@@ -148,6 +150,23 @@ impl<M: Machine> Cluster for SimCluster<M> {
             }
         }
         Ok(census)
+    }
+
+    fn look(&mut self) -> Result<Look, ClusterError> {
+        let (now, shards) = (self.now, self.shards.len());
+        let mut look = Look { nodes: vec![NodeLook::default(); self.nodes], ..Look::default() };
+        let of_shards = self.ask(|shard| {
+            let mut sent = Ledger::default();
+            shard.nodes().iter().for_each(|node| node.count_in(now, &mut sent));
+            (sent, shard.nodes().iter().map(Node::look).collect::<Vec<_>>())
+        });
+        for (number, (sent, nodes)) in of_shards.into_iter().enumerate() {
+            look.sent.add(&sent);
+            for (place, node) in nodes.into_iter().enumerate() {
+                look.nodes[place * shards + number] = node;
+            }
+        }
+        Ok(look)
     }
 
     fn inspect(&mut self, members: &[NodeId], writers: &[NodeId]) -> Result<Vec<Inspection>, ClusterError> {

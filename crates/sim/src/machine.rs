@@ -43,8 +43,8 @@ pub trait Machine: Sized + Send {
     /// When the machine next wants [`handle_timeout`](Self::handle_timeout).
     fn poll_timeout(&self) -> Option<Time>;
 
-    /// What it sent until `now`.
-    fn ledger(&self, now: Time) -> Ledger;
+    /// Adds what it sent until `now`.
+    fn count_in(&self, now: Time, sent: &mut Ledger);
 
     /// Connections that stand.
     fn links_up(&self) -> usize;

@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use rumormill_lab::{Action, Inspection, NodeCensus};
+use rumormill_lab::{Action, Inspection, NodeCensus, NodeLook};
 use rumormill_link::{Conditions, NetworkConfig, NodeClock};
 use rumormill_measure::Ledger;
 use rumormill_protocol::{Command, NodeId, Purpose, Time, stream};
@@ -156,23 +156,32 @@ impl<M: Machine> Node<M> {
     }
 
     pub(crate) fn census(&self, now: Time) -> NodeCensus {
-        let mut census = match self.machine() {
-            None => NodeCensus { crashed: true, ..NodeCensus::default() },
-            Some(machine) => NodeCensus {
-                ledger: machine.ledger(self.own_time(now)),
-                messages_dropped: machine.messages_dropped(),
-                links_up: machine.links_up(),
-                links_pending: machine.links_pending(),
-                alive: machine.view().alive(),
-                crashed: false,
-            },
-        };
-        self.conditions.count_in(&mut census.ledger);
-        if let Some(past) = &self.past {
-            census.ledger.add(&past.ledger);
-            census.messages_dropped += past.dropped;
-        }
+        let NodeLook { links_up, links_pending, alive, crashed } = self.look();
+        let mut census = NodeCensus { links_up, links_pending, alive, crashed, ..NodeCensus::default() };
+        self.count_in(now, &mut census.ledger);
+        let dropped = self.machine().map_or(0, M::messages_dropped);
+        census.messages_dropped = dropped + self.past.as_ref().map_or(0, |past| past.dropped);
         census
+    }
+
+    /// Adds what it sent in all its lives.
+    pub(crate) fn count_in(&self, now: Time, sent: &mut Ledger) {
+        if let Some(machine) = self.machine() {
+            machine.count_in(self.own_time(now), sent);
+        }
+        self.conditions.count_in(sent);
+        if let Some(past) = &self.past {
+            sent.add(&past.ledger);
+        }
+    }
+
+    pub(crate) fn look(&self) -> NodeLook {
+        self.machine().map_or(NodeLook { crashed: true, ..NodeLook::default() }, |machine| NodeLook {
+            links_up: machine.links_up(),
+            links_pending: machine.links_pending(),
+            alive: machine.view().alive(),
+            crashed: false,
+        })
     }
 
     /// What the node believes; nothing when it crashed.
@@ -204,11 +213,10 @@ impl<M: Machine> Node<M> {
 
     fn crash(&mut self, now: Time) {
         let now = self.own_time(now);
-        let Some(machine) = self.machine() else { return };
-        let (sent, dropped) = (machine.ledger(now), machine.messages_dropped());
+        let (State::Running(machine) | State::Paused(machine, _)) = &self.state else { return };
         let past = self.past.get_or_insert_default();
-        past.ledger.add(&sent);
-        past.dropped += dropped;
+        machine.count_in(now, &mut past.ledger);
+        past.dropped += machine.messages_dropped();
         self.state = State::Crashed;
         self.blocked = None;
     }

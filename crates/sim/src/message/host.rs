@@ -182,12 +182,11 @@ impl<P: Protocol + Send> Machine for MessageHost<P> {
         timeouts.into_iter().flatten().min()
     }
 
-    fn ledger(&self, now: Time) -> Ledger {
-        let mut ledger = self.ledger.clone();
+    fn count_in(&self, now: Time, sent: &mut Ledger) {
+        sent.add(&self.ledger);
         for end in self.ends.values() {
-            end.overdue(now).into_iter().for_each(|bytes| count_ack(&mut ledger, bytes));
+            end.overdue(now).into_iter().for_each(|bytes| count_ack(sent, bytes));
         }
-        ledger
     }
 
     fn links_up(&self) -> usize {
