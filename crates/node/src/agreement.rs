@@ -71,7 +71,7 @@ impl Node {
         if !state_differs {
             self.state_agreement.agreed(now);
         }
-        if !self.sync.is_even(from) {
+        if !(members_differ || state_differs) || !self.sync.is_even(from) {
             return;
         }
         let members_differ = members_differ && self.members_disagree(now);

@@ -242,6 +242,9 @@ impl Node {
     }
 
     pub(crate) fn hear_all(&mut self, now: Time, from: NodeId, news: &[Record]) {
+        if news.is_empty() {
+            return;
+        }
         let teller = self.teller(from);
         let mut any_news = false;
         for record in news {
@@ -412,6 +415,9 @@ impl Node {
 
     /// Tells a connected peer all news that it was not told yet, over the stream, which loses nothing.
     pub(crate) fn tell_news(&mut self, to: NodeId) {
+        if self.news.is_empty() {
+            return;
+        }
         let (connection, most) = (self.sync.bit(to), records_per_message(self.sync.names(to)));
         // Where it cannot be remembered what was told there would be no end to telling.
         if connection == 0 {

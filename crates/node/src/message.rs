@@ -129,6 +129,17 @@ pub enum Body {
     Versions(Versions),
 }
 
+impl Body {
+    /// Whether it is a probe or its answer, and names no member: how members are named is then all the same.
+    pub(crate) const fn names_nobody(&self) -> bool {
+        match self {
+            Self::Ping { news, .. } | Self::Ack { news, .. } => news.is_empty(),
+            Self::Nack { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// An opinion of one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {

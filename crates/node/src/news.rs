@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use rumormill_protocol::NodeId;
 
 use crate::{log::Holders, message::Record, standing::Standing};
@@ -14,10 +12,12 @@ pub(crate) struct News {
     /// Ascending by how often each was sent. Of those sent equally often, fresh ones enter behind all others, and
     /// those that were sent once more before all others.
     waiting: Vec<Piece>,
-    /// Their numbers, apart from them: a search for one touches no others.
+    /// Their numbers, and the connections over which each was sent, or came, apart from them: who looks for one touches no
+    /// others. With uniform peers nothing is remembered of connections.
     order: Vec<u32>,
-    /// The number of the piece of each member that has one.
-    numbers: BTreeMap<NodeId, u32>,
+    told: Vec<Holders>,
+    /// What is said of each member that has a piece, ascending by member.
+    said: Vec<Said>,
     /// The number of the next piece.
     next: u32,
 }
@@ -33,8 +33,14 @@ struct Piece {
     /// Who told this node; it is not told back.
     from: Option<NodeId>,
     sent: u32,
-    /// The connections over which it was sent, or came.
-    told: Holders,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    member: NodeId,
+    standing: Standing,
+    /// Of its piece.
+    number: u32,
 }
 
 impl News {
@@ -53,48 +59,69 @@ impl News {
         from: Option<NodeId>,
         told: Holders,
     ) {
-        if let Some(at) = self.position(member) {
+        if let Some(at) = self.place(member).ok().and_then(|place| self.position(self.said[place].number)) {
             self.waiting.remove(at);
             self.order.remove(at);
-        }
-        if self.waiting.len() >= MAX_WAITING
+            self.told.remove(at);
+        } else if self.waiting.len() >= MAX_WAITING
             && let Some(given_up) = self.waiting.pop()
         {
             self.order.pop();
-            self.numbers.remove(&given_up.member);
+            self.told.pop();
+            self.forget_said(&mut [given_up.member]);
         }
         if self.waiting.is_empty() {
             self.next = 0;
         }
-        let at = self.waiting.partition_point(|piece| piece.sent == 0);
-        self.waiting.insert(at, Piece { member, number: self.next, standing, accuser, from, sent: 0, told });
-        self.order.insert(at, self.next);
-        self.numbers.insert(member, self.next);
+        let number = self.next;
         self.next += 1;
+        let said = Said { member, standing, number };
+        match self.place(member) {
+            Ok(place) => self.said[place] = said,
+            Err(place) => self.said.insert(place, said),
+        }
+        let at = self.waiting.partition_point(|piece| piece.sent == 0);
+        self.waiting.insert(at, Piece { member, number, standing, accuser, from, sent: 0 });
+        self.order.insert(at, number);
+        self.told.insert(at, told);
     }
 
-    /// Where the piece of a member is. With partners pieces stand by number; with uniform peers only those that were
+    fn place(&self, member: NodeId) -> Result<usize, usize> {
+        self.said.binary_search_by_key(&member, |said| said.member)
+    }
+
+    /// Where the piece with a number is. With partners pieces stand by number; with uniform peers only those that were
     /// sent equally often do, and there are few.
-    fn position(&self, member: NodeId) -> Option<usize> {
-        let number = self.numbers.get(&member)?;
-        self.order.binary_search(number).ok().or_else(|| self.order.iter().position(|one| one == number))
+    fn position(&self, number: u32) -> Option<usize> {
+        let order = &self.order;
+        order.binary_search(&number).ok().or_else(|| order.iter().position(|one| *one == number))
     }
 
-    /// Keeps some of the pieces.
-    fn retain(&mut self, keep: impl Fn(&Piece) -> bool) {
-        let numbers = &mut self.numbers;
-        self.waiting.retain(|piece| {
-            let keeps = keep(piece);
-            if !keeps {
-                numbers.remove(&piece.member);
+    /// Gives up some of the pieces.
+    fn give_up(&mut self, gives_up: impl Fn(&Piece, Holders) -> bool) {
+        let (mut kept, mut gone) = (0, Vec::new());
+        for at in 0..self.waiting.len() {
+            if gives_up(&self.waiting[at], self.told[at]) {
+                gone.push(self.waiting[at].member);
+            } else {
+                (self.waiting[kept], self.told[kept]) = (self.waiting[at], self.told[at]);
+                kept += 1;
             }
-            keeps
-        });
-        if self.waiting.is_empty() {
+        }
+        if kept == 0 {
             // An idle node takes no memory for news.
             *self = Self::default();
+            return;
         }
+        self.waiting.truncate(kept);
+        self.told.truncate(kept);
+        self.forget_said(&mut gone);
         self.sort_out();
+    }
+
+    fn forget_said(&mut self, of: &mut [NodeId]) {
+        of.sort_unstable();
+        self.said.retain(|said| of.binary_search(&said.member).is_err());
     }
 
     /// Pieces have moved.
@@ -110,25 +137,27 @@ impl News {
 
     /// A piece came once more, over these connections.
     pub(crate) fn heard_again(&mut self, member: NodeId, standing: Standing, told: Holders) {
-        let Some(at) = self.position(member) else { return };
-        let piece = &mut self.waiting[at];
-        if piece.standing == standing {
-            piece.told |= told;
+        let Some(said) = self.place(member).ok().map(|place| self.said[place]) else { return };
+        if told != 0
+            && said.standing == standing
+            && let Some(at) = self.position(said.number)
+        {
+            self.told[at] |= told;
         }
     }
 
     /// The connections over which not every piece has gone.
     pub(crate) fn behind(&self) -> Holders {
-        self.waiting.iter().fold(0, |behind, piece| behind | !piece.told)
+        self.told.iter().fold(0, |behind, told| behind | !told)
     }
 
     /// Takes at most `most` pieces that have not gone over this connection, the oldest first.
     pub(crate) fn take_over(&mut self, connection: Holders, most: usize) -> Vec<Record> {
-        let lacks = |piece: &Piece| piece.told & connection == 0;
-        let mut taken =
-            Vec::with_capacity(self.waiting.iter().filter(|piece| lacks(piece)).count().min(most));
-        for piece in self.waiting.iter_mut().filter(|piece| lacks(piece)).take(most) {
-            piece.told |= connection;
+        let lacks = |told: &Holders| told & connection == 0;
+        let mut taken = Vec::with_capacity(self.told.iter().filter(|told| lacks(told)).count().min(most));
+        let waiting = self.told.iter_mut().zip(&self.waiting);
+        for (told, piece) in waiting.filter(|(told, _)| lacks(told)).take(most) {
+            *told |= connection;
             taken.push(piece.record());
         }
         taken
@@ -136,15 +165,15 @@ impl News {
 
     /// Gives up what has gone over all of these connections; nothing while there are none.
     pub(crate) fn settle(&mut self, connections: Holders) {
-        if connections == 0 {
-            return;
+        let is_settled = |told: Holders| connections & !told == 0;
+        if connections != 0 && self.told.iter().any(|told| is_settled(*told)) {
+            self.give_up(|_, told| is_settled(told));
         }
-        self.retain(|piece| connections & !piece.told != 0);
     }
 
     /// A connection ended: its successor is told anew.
     pub(crate) fn forget(&mut self, connection: Holders) {
-        self.waiting.iter_mut().for_each(|piece| piece.told &= !connection);
+        self.told.iter_mut().for_each(|told| *told &= !connection);
     }
 
     /// Takes at most `most` pieces for one message to `to`, counting them as sent; a piece is given up after
@@ -178,7 +207,7 @@ impl News {
             rest = behind;
         }
         if self.waiting.last().is_some_and(|piece| piece.sent as usize >= limit) {
-            self.retain(|piece| (piece.sent as usize) < limit);
+            self.give_up(|piece, _| piece.sent as usize >= limit);
         } else {
             self.sort_out();
         }
@@ -262,7 +291,7 @@ mod tests {
     impl Sorted {
         fn push(&mut self, member: NodeId, standing: Standing, from: Option<NodeId>) {
             self.0.retain(|piece| piece.member != member);
-            self.0.push(Piece { member, number: 0, standing, accuser: None, from, sent: 0, told: 0 });
+            self.0.push(Piece { member, number: 0, standing, accuser: None, from, sent: 0 });
         }
 
         fn take_for(&mut self, to: NodeId, most: usize, limit: usize) -> Vec<Record> {

@@ -395,7 +395,7 @@ impl Node {
         if to == self.start.me {
             return;
         }
-        let names = self.sync.names(to);
+        let names = if body.names_nobody() { Names::Full } else { self.sync.names(to) };
         let flat = match &body {
             Body::Digest(_) => self.config.digest == DigestForm::Full,
             // Numbers that have little in common: zstd takes longer over them than all else that is done with them.

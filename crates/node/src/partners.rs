@@ -39,6 +39,8 @@ pub(crate) struct Partners {
     wanted: PeerMap<Partner>,
     /// When the first of them is to be dialled.
     next_dial: Option<Time>,
+    /// Whether each of them was ever connected.
+    all_were_up: bool,
     /// Round-robin order of the wanted partners; a fresh one enters at a random place.
     order: Vec<NodeId>,
     next_in_order: usize,
@@ -73,6 +75,7 @@ impl Partners {
             neighbours: Vec::new(),
             wanted: PeerMap::new(),
             next_dial: None,
+            all_were_up: true,
             order: Vec::new(),
             next_in_order: 0,
             own_moves: Vec::new(),
@@ -129,7 +132,7 @@ impl Partners {
         if moved.is_empty() {
             self.order.shuffle(random);
         }
-        self.find_next_dial();
+        self.changed();
         let rings = &self.rings;
         self.own_moves = (0..rings.count()).map(|ring| rings.next_move(me, ring, now)).collect();
         self.next_reading = self
@@ -155,7 +158,7 @@ impl Partners {
             Some(partner) => {
                 partner.was_up = true;
                 let was_to_be_dialled = partner.dial_at.take().is_some();
-                self.find_next_dial();
+                self.changed();
                 was_to_be_dialled
             }
             None => {
@@ -177,7 +180,7 @@ impl Partners {
                 overdue.push(peer);
             }
         }
-        self.find_next_dial();
+        self.changed();
         overdue
     }
 
@@ -198,8 +201,10 @@ impl Partners {
         self.next_dial.into_iter().chain(self.next_reading).min()
     }
 
-    fn find_next_dial(&mut self) {
+    /// A partner came, went, or was connected.
+    fn changed(&mut self) {
         self.next_dial = self.wanted.iter().filter_map(|(_, partner)| partner.dial_at).min();
+        self.all_were_up = self.wanted.iter().all(|(_, partner)| partner.was_up);
     }
 
     pub(crate) fn contains(&self, peer: NodeId) -> bool {
@@ -219,6 +224,9 @@ impl Partners {
         for _ in 0..self.order.len() {
             let peer = self.order[self.next_in_order % self.order.len()];
             self.next_in_order = (self.next_in_order + 1) % self.order.len();
+            if self.all_were_up {
+                return Some(peer);
+            }
             let partner = self.wanted.get(peer)?;
             if partner.was_up || now.since(partner.since) >= SETTLE {
                 return Some(peer);
@@ -233,8 +241,7 @@ impl Partners {
     }
 
     fn holds(&mut self, now: Time) -> bool {
-        let linked = |partners: &PeerMap<Partner>| partners.iter().all(|(_, partner)| partner.was_up);
-        self.hold.take_if(|end| now >= *end || linked(&self.wanted));
+        self.hold.take_if(|end| now >= *end || self.all_were_up);
         self.hold.is_some()
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Prober {
     seq: u16,
     current: Option<Probe>,
     relays: VecDeque<Relay>,
+    /// When the first of them is to be said to have got no answer.
+    next_nack: Option<Time>,
 }
 
 /// A probe that has not been answered.
@@ -95,6 +97,7 @@ impl Prober {
         let asked = self.relays.iter().filter(|relay| relay.target == member);
         let asked = asked.map(|relay| (relay.requester, relay.requester_seq)).collect();
         self.relays.retain(|relay| relay.target != member);
+        self.find_next_nack();
         asked
     }
 
@@ -161,17 +164,26 @@ impl Prober {
     }
 
     /// When [`nack`](Self::nack) next has something to say.
-    pub(crate) fn next_nack(&self) -> Option<Time> {
-        self.relays.iter().filter_map(|relay| relay.nack_at).min()
+    pub(crate) const fn next_nack(&self) -> Option<Time> {
+        self.next_nack
+    }
+
+    fn find_next_nack(&mut self) {
+        self.next_nack = self.relays.iter().filter_map(|relay| relay.nack_at).min();
     }
 
     /// A probe made for another that was not answered in time: who is to be told so, and by which number. It may be
     /// answered yet.
     pub(crate) fn nack(&mut self, now: Time) -> Option<(NodeId, u16)> {
+        if self.next_nack? > now {
+            return None;
+        }
         let late = |relay: &&mut Relay| relay.nack_at.is_some_and(|at| at <= now);
         let relay = self.relays.iter_mut().find(late)?;
         relay.nack_at = None;
-        Some((relay.requester, relay.requester_seq))
+        let told = (relay.requester, relay.requester_seq);
+        self.find_next_nack();
+        Some(told)
     }
 
     /// Notes a probe made for another, to whom is to be said when there was no answer by `nack_at`, and returns its
@@ -188,6 +200,7 @@ impl Prober {
             self.relays.pop_front();
         }
         self.relays.push_back(Relay { seq, target, requester, requester_seq, nack_at });
+        self.find_next_nack();
         seq
     }
 
@@ -199,6 +212,7 @@ impl Prober {
         }
         let Some(at) = self.relays.iter().position(|relay| relay.seq == seq) else { return Answered::Nobody };
         let relay = self.relays.remove(at).expect("a position just found");
+        self.find_next_nack();
         Answered::For { requester: relay.requester, seq: relay.requester_seq }
     }
 

@@ -261,6 +261,9 @@ impl Node {
             self.sync.owe(to);
             return;
         }
+        if self.sync.has_no_writes() {
+            return;
+        }
         if self.sync.is_lost(to) {
             self.say_meet(to, false);
             return;

@@ -13,11 +13,15 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Suspicions {
     open: MemberMap<Suspicion>,
+    /// The clock of each that is open, apart from it: a node that hears of one again looks at the suspicion alone.
+    clocks: MemberMap<Clock>,
     /// The ends of all that are open, and ends that have moved or mean nothing any more, of which none is the first.
     ends: BinaryHeap<Reverse<(Time, NodeId)>>,
+    /// The first of them: it is asked for after all that happens.
+    next: Option<Time>,
 }
 
-/// A suspicion. It is looked at whenever a node hears of it again, so it takes one line of a cache.
+/// A suspicion. Several take one line of a cache.
 #[derive(Clone, Copy, Debug)]
 struct Suspicion {
     suspected_as: Standing,
@@ -26,11 +30,15 @@ struct Suspicion {
     accused_by: u8,
     /// How many confirmations are enough.
     enough: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Clock {
     since: Time,
     end: Time,
-    /// How long it lasts when it is confirmed, and when it is not, in nanoseconds.
-    least: u64,
-    most: u64,
+    /// How long it lasts when it is confirmed, and when it is not.
+    least: Duration,
+    most: Duration,
 }
 
 /// How long a suspicion lasts.
@@ -52,21 +60,17 @@ impl Suspicions {
         lasts: Lasting,
         accuser: Option<NodeId>,
     ) {
-        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let mut suspicion = Suspicion {
             suspected_as,
             accusers: [NodeId(0); CONFIRMATIONS + 1],
             accused_by: 0,
             enough: lasts.enough.min(CONFIRMATIONS) as u8,
-            since: now,
-            end: now,
-            least: nanos(lasts.least),
-            most: nanos(lasts.most),
         };
         accuser.into_iter().for_each(|accuser| suspicion.accused(accuser));
-        suspicion.end = now + suspicion.lasts();
+        let end = now + suspicion.lasts(lasts.least, lasts.most);
         self.open.insert(member, suspicion);
-        self.ends.push(Reverse((suspicion.end, member)));
+        self.clocks.insert(member, Clock { since: now, end, least: lasts.least, most: lasts.most });
+        self.ends.push(Reverse((end, member)));
         self.tidy();
     }
 
@@ -85,14 +89,16 @@ impl Suspicions {
             return false;
         }
         suspicion.accused(accuser);
-        suspicion.end = (suspicion.since + suspicion.lasts()).max(now);
-        self.ends.push(Reverse((suspicion.end, member)));
+        let Some(clock) = self.clocks.get_mut(member) else { return false };
+        clock.end = (clock.since + suspicion.lasts(clock.least, clock.most)).max(now);
+        self.ends.push(Reverse((clock.end, member)));
+        self.tidy();
         true
     }
 
     /// The next time that a suspicion runs out.
-    pub(crate) fn next(&self) -> Option<Time> {
-        self.ends.peek().map(|Reverse((end, _))| *end)
+    pub(crate) const fn next(&self) -> Option<Time> {
+        self.next
     }
 
     /// A suspicion that has run out; it counts only if the member still stands as it was suspected.
@@ -102,6 +108,7 @@ impl Suspicions {
         }
         let Reverse((_, member)) = self.ends.pop()?;
         let suspicion = self.open.remove(member)?;
+        self.clocks.remove(member);
         self.tidy();
         Some((member, suspicion.suspected_as))
     }
@@ -109,20 +116,22 @@ impl Suspicions {
     /// None of those under way runs out before it has lasted longer by so much.
     pub(crate) fn postpone(&mut self, now: Time, by: Duration) {
         self.ends.clear();
-        for (member, suspicion) in self.open.iter_mut() {
-            suspicion.since = (suspicion.since + by).min(now);
-            suspicion.end += by;
-            self.ends.push(Reverse((suspicion.end, member)));
+        for (member, clock) in self.clocks.iter_mut() {
+            clock.since = (clock.since + by).min(now);
+            clock.end += by;
+            self.ends.push(Reverse((clock.end, member)));
         }
+        self.tidy();
     }
 
     /// Sees to it that the first of the ends is one.
     fn tidy(&mut self) {
         while let Some(Reverse((end, member))) = self.ends.peek()
-            && self.open.get(*member).is_none_or(|suspicion| suspicion.end != *end)
+            && self.clocks.get(*member).is_none_or(|clock| clock.end != *end)
         {
             self.ends.pop();
         }
+        self.next = self.ends.peek().map(|Reverse((end, _))| *end);
         if self.ends.is_empty() {
             // A node that suspects nobody takes no memory for it.
             *self = Self::default();
@@ -140,8 +149,7 @@ impl Suspicion {
         &self.accusers[..self.accused_by as usize]
     }
 
-    fn lasts(&self) -> Duration {
-        let [least, most] = [self.least, self.most].map(Duration::from_nanos);
+    fn lasts(&self, least: Duration, most: Duration) -> Duration {
         let confirmations = self.accused_by.saturating_sub(1);
         suspicion_timeout(least, most, confirmations.into(), self.enough.into())
     }

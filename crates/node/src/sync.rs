@@ -315,6 +315,11 @@ impl Sync {
         }
     }
 
+    /// Whether there never was a write to be told, whoever asks.
+    pub(crate) fn has_no_writes(&self) -> bool {
+        self.log.end() == 0
+    }
+
     /// Whether the peer may lack something that is in the log.
     pub(crate) fn is_behind(&self, peer: NodeId) -> bool {
         self.behind(peer) > 0
