@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rand::seq::{IndexedRandom, SliceRandom};
-use rumormill_protocol::{Cause, Channel, Event, NodeId, Status, Time};
+use rumormill_protocol::{Cause, Channel, Event, NodeId, Output, Status, Time};
 
 use crate::{
     config::{Config, Peers},
@@ -76,10 +76,20 @@ impl Node {
         let seq = self.prober.start(target, again, now + timeout, now + period);
         self.ping(target, Channel::Datagram, seq, Cause::Probe);
         // To anyone at random writes travel by gossip alone, so that their way is that of the literature.
-        if self.config.peers == Peers::Sticky {
-            self.let_ride(target, self.config.dissemination.pushes());
+        match self.config.peers {
+            Peers::Sticky => self.let_ride(target, self.config.dissemination.pushes()),
+            Peers::Uniform => self.dial_ahead(),
         }
         self.stall.probes();
+    }
+
+    /// Dials whom it probes next, once and a period ahead: a handshake takes three packets, and what is lost of them is
+    /// sent again after a second, so that a probe which has to wait for it fails more often than its two packets do.
+    fn dial_ahead(&mut self) {
+        let Some(next) = self.tour.ahead(self.start.me, &self.membership) else { return };
+        if !self.sync.is_up(next) {
+            self.outputs.extend([Output::Connect(next), Output::Disconnect(next)]);
+        }
     }
 
     /// What a partner was not told goes along with a message that is for it anyway.

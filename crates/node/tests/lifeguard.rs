@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use rumormill_node::{Body, Check, Config, Lifeguard, Message, Names, Node, Peers, Record, Standing};
 use rumormill_protocol::{
-    Command, Event, LinkEvent, NodeId, Output, Protocol, Start, Status, Time, WarmBoot,
+    Cause, Command, Event, LinkEvent, NodeId, Output, Protocol, Start, Status, Time, WarmBoot,
 };
 use world::{World, contact};
 
@@ -187,6 +187,37 @@ fn a_suspicion_of_plain_swim_says_whose_it_is_where_any_member_may_hear_it() {
         let suspicions: Vec<_> = told.filter(|record| record.standing.status() == Status::Suspect).collect();
         assert!(!suspicions.is_empty(), "{peers:?}");
         assert!(suspicions.iter().all(|record| record.accuser == accuser), "{peers:?}: {suspicions:?}");
+    }
+}
+
+#[test]
+fn a_stranger_is_dialled_once_a_period_before_it_is_probed() {
+    let mut node = node_of(Config { lifeguard: Lifeguard::OFF, peers: Peers::Uniform, ..Config::default() });
+    let said = say_until(&mut node, ms(6_500));
+    let dialled: Vec<(Time, NodeId)> = said
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [(at, Output::Connect(peer)), (_, Output::Disconnect(same))] if peer == same => {
+                Some((*at, *peer))
+            }
+            _ => None,
+        })
+        .collect();
+    let probed: Vec<(Time, NodeId)> = said
+        .iter()
+        .filter_map(|(at, output)| match output {
+            Output::Send { to, cause: Cause::Probe, .. } => Some((*at, *to)),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        dialled.len() >= 4,
+        "all but one of seven are strangers, and the first of a round is not foreseen"
+    );
+    assert!(dialled.iter().all(|(_, peer)| *peer != NodeId(1)), "with that one there is a connection");
+    let last = probed.last().expect("it probes").0;
+    for &(at, peer) in dialled.iter().filter(|(at, _)| *at < last) {
+        assert!(probed.contains(&(at + Duration::from_secs(1), peer)), "{dialled:?} before {probed:?}");
     }
 }
 
