@@ -3,7 +3,7 @@ use rumormill_protocol::{NodeId, Random};
 
 use crate::membership::Membership;
 
-/// Tries to find one further member at random: enough of them while one number in four is a member's.
+/// Tries to find one further member, at random or ahead: enough of them while one number in four is a member's.
 const TRIES: usize = 32;
 
 /// The order in which a node with uniform peers probes all members: a fresh pseudo-random permutation each time

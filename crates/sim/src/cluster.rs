@@ -5,9 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rumormill_lab::{
-    Action, Census, Cluster, ClusterError, Equipment, Inspection, Look, NodeCensus, NodeLook, Stamped,
-};
+use rumormill_lab::{Action, Census, Cluster, ClusterError, Equipment, Inspection, Look, Stamped};
 use rumormill_link::NetworkConfig;
 use rumormill_measure::{IpVersion, Ledger};
 use rumormill_protocol::{Contact, NodeId, Time};
@@ -64,6 +62,17 @@ impl<M: Machine> SimCluster<M> {
         self.shards.iter().for_each(|shard| sum.join(of(shard)));
         sum
     }
+}
+
+/// What is said of each node, in the order of their numbers, where shards said it in the order of their places.
+fn by_number<T>(of_shards: Vec<Vec<T>>) -> Vec<T> {
+    let mut shards: Vec<_> = of_shards.into_iter().map(Vec::into_iter).collect();
+    let mut nodes = Vec::with_capacity(shards.iter().map(ExactSizeIterator::len).sum());
+    // The first shard has as many as any other, or one more.
+    while shards.first().is_some_and(|first| first.len() > 0) {
+        nodes.extend(shards.iter_mut().filter_map(Iterator::next));
+    }
+    nodes
 }
 
 /// Where a simulated node listens.
@@ -130,7 +139,6 @@ impl<M: Machine> Cluster for SimCluster<M> {
 
     fn census(&mut self) -> Result<Census, ClusterError> {
         let mut census = Census {
-            nodes: vec![NodeCensus::default(); self.nodes],
             event_hash: Some(
                 self.fingerprint(|shard| {
                     let mut sum = shard.packets;
@@ -142,31 +150,26 @@ impl<M: Machine> Cluster for SimCluster<M> {
             packet_hash: M::EVERY_PACKET.then(|| self.fingerprint(|shard| shard.packets).to_string()),
             ..Census::default()
         };
-        let (now, shards) = (self.now, self.shards.len());
+        let now = self.now;
         let nodes = self.ask(|shard| shard.nodes().iter().map(|node| node.census(now)).collect::<Vec<_>>());
-        for (number, nodes) in nodes.into_iter().enumerate() {
-            for (place, node) in nodes.into_iter().enumerate() {
-                census.nodes[place * shards + number] = node;
-            }
-        }
+        census.nodes = by_number(nodes);
         Ok(census)
     }
 
     fn look(&mut self) -> Result<Look, ClusterError> {
-        let (now, shards) = (self.now, self.shards.len());
-        let mut look = Look { nodes: vec![NodeLook::default(); self.nodes], ..Look::default() };
+        let now = self.now;
         let of_shards = self.ask(|shard| {
             let mut sent = Ledger::default();
             shard.nodes().iter().for_each(|node| node.count_in(now, &mut sent));
             (sent, shard.nodes().iter().map(Node::look).collect::<Vec<_>>())
         });
-        for (number, (sent, nodes)) in of_shards.into_iter().enumerate() {
-            look.sent.add(&sent);
-            for (place, node) in nodes.into_iter().enumerate() {
-                look.nodes[place * shards + number] = node;
-            }
-        }
-        Ok(look)
+        let mut sent = Ledger::default();
+        let add = |(of_shard, nodes)| {
+            sent.add(&of_shard);
+            nodes
+        };
+        let nodes = by_number(of_shards.into_iter().map(add).collect());
+        Ok(Look { sent, nodes, ..Look::default() })
     }
 
     fn inspect(&mut self, members: &[NodeId], writers: &[NodeId]) -> Result<Vec<Inspection>, ClusterError> {

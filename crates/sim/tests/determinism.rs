@@ -4,7 +4,7 @@ mod stage;
 
 use std::time::Duration;
 
-use rumormill_lab::{Action, Pace};
+use rumormill_lab::{Action, Look, Pace};
 use rumormill_link::NetworkConfig;
 use rumormill_measure::IpVersion;
 use rumormill_node::{Config, Peers, StateTransfer};
@@ -86,4 +86,22 @@ fn how_far_a_run_goes_at_once_changes_nothing() {
         event_hash(cluster.as_mut())
     };
     assert_eq!(hash(10.0, 1), hash(0.125, 80));
+}
+
+#[test]
+fn a_look_is_the_sum_of_a_census() {
+    for fidelity in [Fidelity::Message, Fidelity::Quic] {
+        let mut cluster = Plan { shards: 3, ..rough_plan(fidelity) }.boot();
+        let cluster = cluster.as_mut();
+        live(cluster, 2.0);
+        act(cluster, 1, Action::Crash);
+        act(cluster, 2, Action::Pause);
+        act(cluster, 3, Action::Restart);
+        // Some acknowledgements are under way, and some overdue.
+        live(cluster, 1.013);
+        let (look, census) = (cluster.look().expect("it goes on"), cluster.census().expect("it goes on"));
+        let summed = Look::from(census);
+        assert_eq!((&look.sent, &look.nodes), (&summed.sent, &summed.nodes), "{fidelity:?}");
+        assert!(look.nodes[1].crashed && look.nodes[0].alive > 0 && look.sent.packets > 0);
+    }
 }
