@@ -73,7 +73,7 @@ impl Node {
         let [period, timeout] = [protocol_period, probe_timeout].map(|time| self.health.stretch(time));
         // With uniform peers a probe is SWIM's: a packet, and its answer.
         let again = (self.config.peers == Peers::Sticky).then(|| now + timeout / 2);
-        let seq = self.prober.start(target, again, now + timeout, now + period);
+        let seq = self.prober.start(now, target, again, now + timeout, now + period);
         self.ping(target, Channel::Datagram, seq, Cause::Probe);
         // To anyone at random writes travel by gossip alone, so that their way is that of the literature.
         match self.config.peers {
@@ -161,8 +161,8 @@ impl Node {
         }
     }
 
-    pub(crate) fn handle_ack(&mut self, seq: u16) {
-        match self.prober.answered(seq) {
+    pub(crate) fn handle_ack(&mut self, now: Time, seq: u16) {
+        match self.prober.answered(now, seq) {
             Answered::Own => self.health.well(),
             Answered::For { requester, seq } => self.answer_for_other(requester, seq),
             Answered::Nobody => {}

@@ -49,6 +49,7 @@ mod probe;
 mod reconcile;
 mod rings;
 mod rumors;
+mod shaper;
 mod siblings;
 mod sketch;
 mod snapshot;

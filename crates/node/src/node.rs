@@ -23,6 +23,7 @@ use crate::{
     probe::Prober,
     reconcile::Reconciliation,
     rings::Rings,
+    shaper::Shaper,
     store::Store,
     suspicion::Suspicions,
     sync::Sync,
@@ -67,6 +68,8 @@ pub struct Node {
     pub(crate) writing: Writing,
     pub(crate) sync: Sync,
     pub(crate) wants: Wants,
+    /// Which write shapes the tree, once there was any.
+    pub(crate) shaper: Option<Box<Shaper>>,
     pub(crate) reconcile: Reconciliation,
     /// When the next protocol period begins.
     pub(crate) next_period: Time,
@@ -134,6 +137,7 @@ impl Protocol for Node {
             writing: Writing::default(),
             sync: Sync::default(),
             wants: Wants::default(),
+            shaper: None,
             reconcile: Reconciliation::default(),
             next_period: Time::ZERO,
             gossip_phase: Duration::ZERO,
@@ -166,7 +170,7 @@ impl Protocol for Node {
             }
             Body::Ack { seq, news } => {
                 self.hear_all(now, from, &news);
-                self.handle_ack(seq);
+                self.handle_ack(now, seq);
             }
             Body::PingRequest { seq, target, news } => {
                 self.hear_all(now, from, &news);

@@ -14,6 +14,8 @@ pub(crate) struct Prober {
     seq: u16,
     current: Option<Probe>,
     relays: VecDeque<Relay>,
+    /// What its probes took to be answered: a mean in which each counts for an eighth, as TCP's (RFC 6298); 0 before the first.
+    round_trip: Duration,
     /// When the first of them is to be said to have got no answer.
     next_nack: Option<Time>,
 }
@@ -23,6 +25,7 @@ pub(crate) struct Prober {
 pub(crate) struct Probe {
     pub(crate) target: NodeId,
     pub(crate) seq: u16,
+    began: Time,
     /// When to ask again, unless that has been done.
     pub(crate) ask_again_at: Option<Time>,
     /// When to ask others, unless that has been done.
@@ -69,6 +72,7 @@ impl Prober {
     /// Starts a probe and returns its number.
     pub(crate) fn start(
         &mut self,
+        now: Time,
         target: NodeId,
         ask_again_at: Option<Time>,
         ask_others_at: Time,
@@ -78,6 +82,7 @@ impl Prober {
         self.current = Some(Probe {
             target,
             seq,
+            began: now,
             ask_again_at,
             ask_others_at: Some(ask_others_at),
             fails_at,
@@ -204,10 +209,16 @@ impl Prober {
         seq
     }
 
+    /// About what a probe takes to be answered; 0 where none was yet.
+    pub(crate) const fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
     /// An answer arrived.
-    pub(crate) fn answered(&mut self, seq: u16) -> Answered {
-        if self.current.is_some_and(|probe| probe.seq == seq) {
-            self.current = None;
+    pub(crate) fn answered(&mut self, now: Time, seq: u16) -> Answered {
+        if let Some(probe) = self.current.take_if(|probe| probe.seq == seq) {
+            let took = now.since(probe.began);
+            self.round_trip = if self.round_trip.is_zero() { took } else { (self.round_trip * 7 + took) / 8 };
             return Answered::Own;
         }
         let Some(at) = self.relays.iter().position(|relay| relay.seq == seq) else { return Answered::Nobody };
@@ -229,17 +240,27 @@ mod tests {
     #[test]
     fn an_answer_ends_the_probe_it_belongs_to_and_no_other() {
         let mut prober = Prober::default();
-        let own = prober.start(NodeId(1), Some(Time(3)), Time(5), Time(9));
+        let own = prober.start(Time(1), NodeId(1), Some(Time(3)), Time(5), Time(9));
         let other = prober.relay(NodeId(7), 99, NodeId(2), None);
-        assert_eq!(prober.answered(other), Answered::For { requester: NodeId(7), seq: 99 });
+        assert_eq!(prober.answered(Time(2), other), Answered::For { requester: NodeId(7), seq: 99 });
         assert!(prober.unanswered(Time(2)).is_none() && prober.unanswered(Time(3)).is_some());
         assert!(prober.unanswered(Time(4)).is_none(), "it is made again once");
         assert!(prober.overdue(Time(4)).is_none());
         assert!(prober.overdue(Time(5)).is_some());
         assert!(prober.overdue(Time(6)).is_none(), "others are asked once");
         assert!(prober.is_waiting(Time(8)) && !prober.is_waiting(Time(9)));
-        assert_eq!(prober.answered(own), Answered::Own);
+        assert_eq!(prober.answered(Time(9), own), Answered::Own);
         assert!(prober.finish().is_none());
+    }
+
+    #[test]
+    fn a_round_trip_is_a_mean_in_which_each_counts_for_an_eighth() {
+        let mut prober = Prober::default();
+        for (took, mean) in [(80, 80), (160, 90), (10, 80)] {
+            let seq = prober.start(Time(100), NodeId(1), None, Time(500), Time(900));
+            prober.answered(Time(100 + took), seq);
+            assert_eq!(prober.round_trip().as_nanos(), mean);
+        }
     }
 
     #[test]
@@ -247,7 +268,7 @@ mod tests {
         let timeout = Duration::from_secs(4);
         let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
         let mut prober = Prober::default();
-        prober.start(NodeId(1), None, at(4), at(9));
+        prober.start(Time(1), NodeId(1), None, at(4), at(9));
         prober.leaves(at(4), timeout);
         assert!(prober.overdue(at(7)).is_none() && prober.is_waiting(at(8)));
         prober.leaves(at(7), timeout);
@@ -260,14 +281,14 @@ mod tests {
     #[test]
     fn who_shows_that_it_is_alive_answers_all_probes_of_it() {
         let mut prober = Prober::default();
-        prober.start(NodeId(2), None, Time(5), Time(9));
+        prober.start(Time(1), NodeId(2), None, Time(5), Time(9));
         let relays = [(7, 1, 2), (8, 2, 3), (9, 3, 2)];
         let seqs =
             relays.map(|(requester, seq, target)| prober.relay(NodeId(requester), seq, NodeId(target), None));
         assert_eq!(prober.alive(NodeId(2)), [(NodeId(7), 1), (NodeId(9), 3)]);
         assert!(prober.finish().is_none());
-        assert_eq!(prober.answered(seqs[2]), Answered::Nobody, "each requester is told once");
-        assert_eq!(prober.answered(seqs[1]), Answered::For { requester: NodeId(8), seq: 2 });
+        assert_eq!(prober.answered(Time(3), seqs[2]), Answered::Nobody, "each requester is told once");
+        assert_eq!(prober.answered(Time(3), seqs[1]), Answered::For { requester: NodeId(8), seq: 2 });
     }
 
     #[test]
@@ -279,13 +300,13 @@ mod tests {
         assert_eq!(prober.nack(Time(3)), None);
         assert_eq!(prober.nack(Time(5)), Some((NodeId(7), 9)));
         assert_eq!((prober.nack(Time(5)), prober.next_nack()), (None, Some(Time(6))));
-        assert_eq!(prober.answered(first), Answered::For { requester: NodeId(7), seq: 9 });
+        assert_eq!(prober.answered(Time(6), first), Answered::For { requester: NodeId(7), seq: 9 });
     }
 
     #[test]
     fn helpers_that_say_nothing_are_missed() {
         let mut prober = Prober::default();
-        let seq = prober.start(NodeId(2), None, Time(5), Time(9));
+        let seq = prober.start(Time(1), NodeId(2), None, Time(5), Time(9));
         prober.asked(3);
         prober.nacked(seq + 1);
         assert_eq!(prober.current.map(|probe| probe.missed_nacks()), Some(3), "that was of another probe");

@@ -154,6 +154,7 @@ impl Node {
     pub(crate) fn pass_on_own(&mut self, now: Time, dot: Dot) {
         self.mark_rumors(now);
         self.sync.wrote(dot);
+        self.note_new(now, dot, None);
         self.changed(now);
         self.push_eagerly();
     }
@@ -192,7 +193,7 @@ impl Node {
                 lacks |= known < run.len();
             }
         }
-        self.judge_link(from, any_new);
+        self.judge_link(from, entries, any_new);
         if lacks && self.config.digest == DigestForm::Sketch {
             self.ask_state(now, from);
         } else if lacks {
@@ -229,6 +230,7 @@ impl Node {
         if self.carries_deltas() {
             self.sync.received(from, dot, new);
             if new {
+                self.note_new(now, dot, Some(from));
                 self.changed(now);
             }
         }

@@ -30,6 +30,7 @@ impl Node {
                 self.next_full_push,
                 self.next_pull,
                 self.wants.next_deadline(),
+                self.shaper.as_ref().and_then(|shaper| shaper.deadline()),
                 self.release_seeds,
                 self.sync.feed_deadline(),
                 self.writing.deadline(),
@@ -98,6 +99,7 @@ impl Node {
             self.recalled(now);
         }
         self.ask_for_wants(now);
+        self.shape_tree(now);
         if is_due(self.next_pull) {
             self.pull(now);
             self.stall.tells();

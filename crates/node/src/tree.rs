@@ -8,8 +8,11 @@ use rumormill_protocol::{Cause, Channel, Dot, Entry, NodeId, Time};
 
 use crate::{
     allowance::Told, config::Dissemination, membership::MAX_MEMBERS, message::Body, node::Node, portions,
-    sync::Form,
+    shaper::Shape, sync::Form,
 };
+
+/// How long a write that shapes the tree waits until it decides, at least: on a fast network nodes themselves take their time.
+const LEAST_SETTLING: Duration = Duration::from_secs(1);
 
 /// Where a connection lies by the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(crate) enum Limb {
     Untried,
     /// Writes go over it.
     Branch,
-    /// Writes came to one of its ends by another way.
+    /// The write that shaped the tree came to one of its ends by another way.
     Beside,
 }
 
@@ -71,16 +74,62 @@ impl Node {
         self.has_tree() && self.sync.branches() != 0
     }
 
-    /// Writes came over a link of the tree. If all were known there is another way to this node, and the link leaves
-    /// the tree; else it is one of those by which this node is reached.
-    pub(crate) fn judge_link(&mut self, from: NodeId, any_new: bool) {
+    /// Writes came over a link of the tree; those that are new have been noted.
+    pub(crate) fn judge_link(&mut self, from: NodeId, entries: &[Entry], any_new: bool) {
         if !self.has_tree() {
             return;
         }
-        self.sync.set_limb(from, if any_new { Limb::Branch } else { Limb::Beside });
         if !any_new {
-            self.send(from, Channel::Stream, Cause::Announce, Body::Prune);
+            if let Some(shaper) = &mut self.shaper {
+                shaper.hear_again(from, entries.iter().map(|entry| entry.dot));
+            }
+        } else if self.sync.limb(from) == Limb::Untried {
+            self.sync.set_limb(from, Limb::Branch);
         }
+    }
+
+    /// A write that was not known came, or is this node's own.
+    pub(crate) fn note_new(&mut self, now: Time, dot: Dot, from: Option<NodeId>) {
+        if self.has_tree() {
+            let settles = self.settling();
+            self.shaper.get_or_insert_default().hear_new(now, settles, dot, from);
+        }
+    }
+
+    /// The write that shapes the tree has gone everywhere: the connection over which it came first is one of those by which
+    /// this node is reached, and those over which it came again leave the tree.
+    pub(crate) fn shape_tree(&mut self, now: Time) {
+        if self.shaper.as_ref().and_then(|shaper| shaper.deadline()).is_none_or(|at| at > now) {
+            return;
+        }
+        let settles = self.settling();
+        let (sync, Some(shaper)) = (&self.sync, &mut self.shaper) else { return };
+        let is_beside = |peer| sync.is_up(peer) && sync.limb(peer) == Limb::Beside;
+        match shaper.decide(now, settles, is_beside) {
+            None => {}
+            Some(Shape::Branch(peer)) => {
+                self.sync.set_limb(peer, Limb::Branch);
+                let graft = Body::Graft { eager: true, have: Vec::new() };
+                self.send(peer, Channel::Stream, Cause::Announce, graft);
+            }
+            Some(Shape::Beside(peers)) => {
+                for peer in peers {
+                    if self.sync.limb(peer) != Limb::Beside {
+                        self.sync.set_limb(peer, Limb::Beside);
+                        self.send(peer, Channel::Stream, Cause::Announce, Body::Prune);
+                    }
+                }
+            }
+        }
+    }
+
+    fn settling(&self) -> Duration {
+        self.crossing().max(LEAST_SETTLING)
+    }
+
+    /// About what a write takes at most to go everywhere along the tree: 2 · log2 N hops, each half of a round trip.
+    fn crossing(&self) -> Duration {
+        self.prober.round_trip() * self.membership.count().max(1).ilog2()
     }
 
     /// A peer has these writes.
@@ -89,7 +138,8 @@ impl Node {
             return;
         }
         // Along the tree they are on their way, most likely.
-        let patience = if self.has_tree() { self.config.gossip_interval } else { Duration::ZERO };
+        let patience =
+            if self.has_tree() { self.crossing().max(self.config.gossip_interval) } else { Duration::ZERO };
         for dot in dots.iter().filter(|dot| dot.writer.index() < MAX_MEMBERS) {
             if self.store.version(dot.writer) >= dot.counter {
                 self.sync.received(from, *dot, false);

@@ -2,7 +2,7 @@
 
 mod world;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use rumormill_node::{Config, Dissemination, Peers};
 use rumormill_protocol::{Event, NodeId};
@@ -47,6 +47,47 @@ fn along_a_tree_each_node_is_sent_a_write_once_and_at_once() {
     let at_once = took.iter().filter(|took| **took < Duration::from_millis(100)).count();
     assert!(at_once >= 24, "{took:?}");
     assert!(took.iter().all(|took| *took < Duration::from_secs(1)), "{took:?}");
+}
+
+/// Writes at such intervals, so that several are under way at any time. Returns how long each took until all nodes had it, in
+/// order, and how many values were sent for each write and node that lacked it.
+fn stream(world: &mut World, writes: u32, interval: Duration) -> (Vec<Duration>, f64) {
+    let (before, values) = (world.events.len(), world.values);
+    for number in 0..writes {
+        world.command(NodeId(number * 37 % NODES), put(&format!("k{number}")));
+        world.run(interval);
+    }
+    world.run(Duration::from_secs(3));
+    let mut written = BTreeMap::new();
+    for (at, _, event) in &world.events[before..] {
+        match event {
+            Event::Wrote(dot) => drop(written.insert(*dot, (*at, Duration::ZERO, 0))),
+            Event::Applied(dot) => {
+                let (wrote, took, nodes) = written.get_mut(dot).expect("written before");
+                (*took, *nodes) = (at.since(*wrote), *nodes + 1);
+            }
+            _ => {}
+        }
+    }
+    assert!(written.values().all(|(.., nodes)| *nodes == NODES - 1), "everyone has it, and once");
+    let mut took: Vec<Duration> = written.into_values().map(|(_, took, _)| took).collect();
+    took.sort_unstable();
+    (took, (world.values - values) as f64 / f64::from(writes) / f64::from(NODES - 1))
+}
+
+#[test]
+fn writes_that_are_under_way_together_make_one_tree_that_is_not_deep() {
+    let config = Config { dissemination: Dissemination::Tree, ..Config::default() };
+    let mut world = World::warm(NODES, &config);
+    world.run(Duration::from_secs(2));
+    // A hop is 5 ms, and a write is under way for some 30.
+    let interval = Duration::from_millis(10);
+    stream(&mut world, 500, interval);
+    let (took, copies) = stream(&mut world, 500, interval);
+    assert!(copies < 1.15, "{copies}");
+    // From a leaf to a leaf of a tree with seven branches at each inner node are 2 · log7 100 = 4.7 hops.
+    assert!(took[250] <= Duration::from_millis(40), "{took:?}");
+    assert!(took[450] <= Duration::from_millis(60), "{took:?}");
 }
 
 #[test]
