@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a write that shapes the tree waits until it decides, at least: on a fast network nodes themselves take their time.
-const LEAST_SETTLING: Duration = Duration::from_secs(1);
+const LEAST_SETTLING: Duration = Duration::from_millis(250);
 
 /// Where a connection lies by the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Node {
     }
 
     fn settling(&self) -> Duration {
-        self.crossing().max(LEAST_SETTLING)
+        (2 * self.crossing()).max(LEAST_SETTLING)
     }
 
     /// About what a write takes at most to go everywhere along the tree: 2 · log2 N hops, each half of a round trip.
