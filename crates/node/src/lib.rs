@@ -7,8 +7,8 @@
 //! `news` (membership dissemination), `graves` (finding those again that were only cut off), `tour` (peers without an
 //! overlay), `agreement` (what news missed), `store`, `log` and `sync` (state and who lacks what of it), `rumors` (what
 //! strangers are told), `reconcile` and `sketch` (how two find out what differs), `exchange` (state by digests alone),
-//! `tree`, `shaper` and `wants` (writes announced before they are sent), `message` and `codec` (the wire), `election` (a leader) and
-//! `consensus` (agreed values), both by waves and their `echo`, in words of `ballot`.
+//! `tree`, `shaper` and `wants` (writes announced before they are sent), `message` and `codec` (the wire), `election` (a
+//! leader) and `consensus` (agreed values), both by waves and their `echo`, in words of `ballot`.
 //!
 //! Thousands of nodes fit in a process since what each would compute alike is there once: `base` (what a warm boot
 //! says), `commons` (who shares it), `table` (opinions as exceptions from it), `places` (the rings in order),
